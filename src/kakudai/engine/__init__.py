@@ -1,0 +1,1 @@
+"""Any picture, any size, through a network: tiles, plan, runtimes, guard."""

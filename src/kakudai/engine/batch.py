@@ -1,0 +1,182 @@
+"""Files in, files out: read ahead, enlarge, write behind; one bad file never stops the rest."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import BinaryIO
+
+from kakudai.engine.upscaler import Report, Upscaler
+from kakudai.errors import KakudaiError
+from kakudai.image.files import read_image, write_image
+from kakudai.image.picture import Picture
+
+DEFAULT_MAX_PIXELS = 179_000_000
+"""The limit of Pillow and of most programs: larger pictures are more often attacks than photographs."""
+
+Source = str | PathLike[str] | bytes
+Target = str | PathLike[str] | BinaryIO
+
+
+@dataclass(frozen=True, slots=True)
+class FileOptions:
+    """How files are read and written.
+
+    Args:
+        format: Name of the output format; None takes it from the target's ending.
+        quality: 1 to 100 for lossy formats; None is the format's default.
+        depth: 8 or 16 bits; None keeps the picture's where the format can.
+        strip: Leave EXIF, XMP and resolution out; the colour profile stays, for without it the colours would be others.
+        max_pixels: Larger inputs are refused; 0 accepts any.
+    """
+
+    format: str | None = None
+    quality: int | None = None
+    depth: int | None = None
+    strip: bool = False
+    max_pixels: int = DEFAULT_MAX_PIXELS
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One picture to do: where it comes from, where it goes, and what to call it."""
+
+    source: Source
+    target: Target
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """What became of one picture.
+
+    Args:
+        job: What was asked.
+        error: Why there is no output, or None.
+        input_size: (width, height), or None where the picture could not be read.
+        output_size: (width, height), or None on an error.
+        seconds: From the start of reading to the finished file.
+        report: What the engine did, or None on an error.
+        notes: What could not be kept, one sentence each.
+    """
+
+    job: Job
+    error: Exception | None = None
+    input_size: tuple[int, int] | None = None
+    output_size: tuple[int, int] | None = None
+    seconds: float = 0.0
+    report: Report | None = None
+    notes: tuple[str, ...] = field(default=())
+
+
+Progress = Callable[[Job, int, int], None]
+"""Called with the job, the pixels done and the pixels in all, from several threads."""
+
+
+def upscale_file(
+    upscaler: Upscaler,
+    source: Source,
+    target: Target,
+    options: FileOptions | None = None,
+) -> FileResult:
+    """Enlarge one file.
+
+    Raises:
+        PictureError: The input cannot be read.
+        OutputError: The output cannot be written.
+        WrongResult: The network returned something that is not the enlarged picture.
+    """
+    name = source if isinstance(source, str | Path) else "<stream>"
+    result = next(upscale_files(upscaler, [Job(source, target, str(name))], options or FileOptions()))
+    if result.error:
+        raise result.error
+    return result
+
+
+def upscale_files(
+    upscaler: Upscaler,
+    jobs: Iterable[Job],
+    options: FileOptions,
+    *,
+    progress: Progress | None = None,
+) -> Iterator[FileResult]:
+    """Enlarge files in order. The next is read while one is enlarged and the last is written.
+
+    At most three decoded pictures are in memory. Errors of single files are returned, not raised.
+    """
+    with ThreadPoolExecutor(1, "kakudai-read") as reader, ThreadPoolExecutor(1, "kakudai-write") as writer:
+        todo = iter(jobs)
+        ahead = _start(reader, todo, options)
+        behind: Future[FileResult] | None = None
+        while ahead is not None:
+            job, reading = ahead
+            ahead = _start(reader, todo, options)
+            writing = _enlarge(upscaler, job, reading, options, writer, progress)
+            if behind is not None:
+                yield behind.result()
+            behind = writing
+        if behind is not None:
+            yield behind.result()
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A picture that was read, and when that began."""
+
+    picture: Picture
+    started: float
+
+
+def _start(
+    reader: ThreadPoolExecutor, todo: Iterator[Job], options: FileOptions
+) -> tuple[Job, Future[Read]] | None:
+    """Begin to read the next picture, if there is one."""
+
+    def read(job: Job) -> Read:
+        started = time.perf_counter()
+        return Read(read_image(job.source, max_pixels=options.max_pixels), started)
+
+    job = next(todo, None)
+    return None if job is None else (job, reader.submit(read, job))
+
+
+def _enlarge(
+    upscaler: Upscaler,
+    job: Job,
+    reading: Future[Read],
+    options: FileOptions,
+    writer: ThreadPoolExecutor,
+    progress: Progress | None,
+) -> Future[FileResult]:
+    """Enlarge a picture as soon as it is read; return its result as soon as it is being written."""
+    size: tuple[int, int] | None = None
+    try:
+        read = reading.result()
+        picture = read.picture
+        size = (picture.width, picture.height)
+        step = (lambda done, total: progress(job, done, total)) if progress else None
+        output, report = upscaler.upscale_picture(picture, progress=step)
+    except (KakudaiError, OSError, MemoryError) as error:
+        failed: Future[FileResult] = Future()
+        failed.set_result(FileResult(job, error, size))
+        return failed
+
+    def write() -> FileResult:
+        try:
+            lost = write_image(
+                output,
+                job.target,
+                format=options.format,
+                quality=options.quality,
+                depth=options.depth,
+                strip=options.strip,
+            )
+        except (KakudaiError, OSError, MemoryError) as error:
+            return FileResult(job, error, size)
+        seconds = time.perf_counter() - read.started
+        notes = (*picture.metadata.notes, *lost)
+        return FileResult(job, None, size, (output.width, output.height), seconds, report, notes)
+
+    return writer.submit(write)

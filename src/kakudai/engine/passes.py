@@ -1,0 +1,126 @@
+"""One network pass over one picture: every tile converted, run, checked and put in its place, several at once."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from kakudai.engine.guard import fault
+from kakudai.engine.runtimes import Session
+from kakudai.engine.tiles import Tile, cut, extract
+from kakudai.errors import WrongResult
+from kakudai.image.picture import Pixels, full_scale
+
+Progress = Callable[[int], None]
+"""Called with the number of input pixels that have just been finished."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """A loaded network and how to run it.
+
+    Args:
+        session: Runs tiles.
+        careful: Opens another session in plain float32, for a tile that came out wrong; None where there is no other way.
+        scale: Enlargement factor.
+        halo: Input pixels around a tile that its result depends on.
+        multiple: Sides of what the network is given divide by this.
+        pool: Runs `session.workers` tiles at once.
+    """
+
+    session: Session
+    careful: Callable[[], Session] | None
+    scale: int
+    halo: int
+    multiple: int
+    pool: ThreadPoolExecutor
+
+    def run(self, image: Pixels, tile: int, dtype: DTypeLike, progress: Progress) -> Pixels:
+        """Enlarge a whole picture.
+
+        Shape: (H, W, 1 | 3) uint8, uint16 or float32 -> (scale H, scale W, 1 | 3) of `dtype`.
+
+        Raises:
+            WrongResult: A tile is not the enlarged picture, also when it is done again.
+            MemoryError: The tiles are too large.
+        """
+        height, width, channels = image.shape
+        output = np.empty((height * self.scale, width * self.scale, channels), dtype)
+        top = 0
+        for band in self.bands(image, tile, dtype, progress):
+            output[top : top + band.shape[0]] = band
+            top += band.shape[0]
+        return output
+
+    def bands(self, image: Pixels, tile: int, dtype: DTypeLike, progress: Progress) -> Iterator[Pixels]:
+        """Enlarge a picture and give it out from top to bottom, one row of tiles at a time.
+
+        The row below is being worked on meanwhile. A writer that takes rows needs no more memory than two of them.
+        """
+
+        def start(row: list[Tile]) -> tuple[Pixels, list[Future[None]]]:
+            size = (row[0].height * self.scale, image.shape[1] * self.scale, image.shape[2])
+            band = np.empty(size, dtype)
+            return band, [self.pool.submit(self._fill, image, part, band, progress) for part in row]
+
+        rows = (list(row) for _, row in groupby(cut(*image.shape[:2], tile), key=lambda part: part.top))
+        pending = [start(next(rows))]
+        try:
+            while pending:
+                if (row := next(rows, None)) is not None:
+                    pending.append(start(row))
+                band, jobs = pending.pop(0)
+                for job in jobs:
+                    job.result()
+                yield band
+        finally:
+            for _, jobs in pending:
+                for job in jobs:
+                    job.cancel()
+
+    def _fill(self, image: Pixels, tile: Tile, band: Pixels, progress: Progress) -> None:
+        """Run one tile and write its core into the band."""
+        x = to_planes(extract(image, tile, self.halo, self.multiple))
+        y, wrong = self._run(self.session, x, tile)
+        if wrong and self.careful:
+            y, wrong = self._run(self.careful(), x, tile)
+        if wrong:
+            raise WrongResult(
+                f"the tile at ({tile.left}, {tile.top}) is not the enlarged picture: {wrong}",
+                "the picture was not written; try another --runtime or another --model",
+            )
+        columns = slice(tile.left * self.scale, (tile.left + tile.width) * self.scale)
+        band[:, columns] = to_pixels(y[: band.shape[2]], band.dtype)
+        progress(tile.height * tile.width)
+
+    def _run(self, session: Session, x: NDArray[np.float32], tile: Tile) -> tuple[NDArray[np.float32], str | None]:
+        """Run one tile; return its core and what is wrong with it."""
+        y = session.run(x)
+        expected = (1, 3, x.shape[2] * self.scale, x.shape[3] * self.scale)
+        if y.shape != expected:
+            raise WrongResult(
+                f"the network returned a tile of shape {y.shape}, expected {expected}",
+                "its metadata states another scale than it has; import it again",
+            )
+        h, s = self.halo, self.scale
+        core = y[0, :, h * s : (h + tile.height) * s, h * s : (h + tile.width) * s]
+        return core, fault(x[0, :, h : h + tile.height, h : h + tile.width], core, s)
+
+
+def to_planes(pixels: Pixels) -> NDArray[np.float32]:
+    """Convert a tile to what networks take: (H, W, 1 | 3) of any dtype -> (1, 3, H, W) float32 in [0, 1]; grey three times."""
+    planes = np.empty((1, 3, *pixels.shape[:2]), np.float32)
+    np.divide(pixels.transpose(2, 0, 1), np.float32(full_scale(pixels.dtype)), out=planes[0], dtype=np.float32)
+    return planes
+
+
+def to_pixels(planes: NDArray[np.float32], dtype: np.dtype[np.generic]) -> Pixels:
+    """Convert a result to pixels: (C, H, W) float32 -> (H, W, C) of `dtype`, clipped to its range, integers rounded half up."""
+    clipped = np.clip(planes, 0.0, 1.0)
+    if dtype.kind == "u":
+        clipped *= np.float32(full_scale(dtype))
+        clipped += np.float32(0.5)
+    return clipped.transpose(1, 2, 0).astype(dtype)

@@ -1,0 +1,107 @@
+"""Ways to execute a network. One file each, and only that file imports the runtime's package."""
+
+import os
+import platform
+from dataclasses import dataclass
+from importlib import import_module, metadata
+from importlib.util import find_spec
+from typing import Literal, Protocol, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakudai.errors import RuntimeUnavailable, UsageError
+from kakudai.models import Model
+
+RuntimeName: TypeAlias = Literal["auto", "onnxruntime", "openvino"]
+
+
+class Session(Protocol):
+    """A network that is loaded and can be run from several threads at once.
+
+    Args:
+        name: Name of the runtime.
+        workers: How many tiles should be in flight to keep the device busy.
+    """
+
+    name: str
+    workers: int
+
+    def run(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Enlarge a batch of tiles.
+
+        Shape: (N, 3, H, W) RGB in [0, 1] -> (N, 3, scale H, scale W), not clipped.
+
+        Raises:
+            MemoryError: The tile is too large for the memory there is.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is known about one runtime on this machine.
+
+    Args:
+        version: Version of its package, or None where it is not installed.
+        reason: Why `auto` takes it or not.
+    """
+
+    name: str
+    version: str | None
+    reason: str
+
+
+def available() -> list[Found]:
+    """List all runtimes, the one that `auto` takes first, without importing any of them."""
+    x86 = platform.machine().lower() in ("x86_64", "amd64")
+    openvino = _version("openvino")
+    takes_openvino = openvino is not None and x86
+    why = "not installed" if openvino is None else "installed, x86 processor" if x86 else "the processor is not x86"
+    found = [
+        Found("openvino", openvino, why),
+        Found("onnxruntime", _version("onnxruntime"), "runs everywhere"),
+        Found("torch", _version("torch"), "only for networks in memory"),
+    ]
+    return found if takes_openvino else [found[1], found[0], found[2]]
+
+
+def open_session(model: Model, *, runtime: RuntimeName = "auto", threads: int | None = None) -> Session:
+    """Load a model.
+
+    Args:
+        runtime: "auto" takes OpenVINO where it is installed and the processor is x86, else ONNX Runtime.
+        threads: Processor threads; None uses all that this process may.
+
+    Raises:
+        UsageError: No runtime has that name.
+        RuntimeUnavailable: It is not installed.
+        ModelInvalid: It refuses the model.
+    """
+    if runtime not in get_args(RuntimeName):
+        raise UsageError(f"no runtime is called {runtime!r}", f"accepted are {', '.join(get_args(RuntimeName))}")
+    name = available()[0].name if runtime == "auto" else runtime
+    if _version(name) is None:
+        raise RuntimeUnavailable(f"{name} is not installed", f"pip install 'kakudai[{name}]', or use --runtime auto")
+    module = import_module(f"{__name__}.{name}")
+    session: Session = module.open_model(model, threads=threads or usable_processors())
+    return session
+
+
+def usable_processors() -> int:
+    """Return how many processors this process may use: its affinity where the system knows it, capped by a container's quota."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = open("/sys/fs/cgroup/cpu.max", encoding="ascii").read().split()  # noqa: PTH123, SIM115
+        return count if quota == "max" else max(1, min(count, round(int(quota) / int(period))))
+    except (OSError, ValueError):
+        return count
+
+
+def _version(package: str) -> str | None:
+    if find_spec(package) is None:
+        return None
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "unknown"

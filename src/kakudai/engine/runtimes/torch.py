@@ -1,0 +1,24 @@
+"""torch: for networks that are in memory, such as one in the middle of its training."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+
+class TorchSession:
+    """A module that takes and gives RGB, as `train.color.LumaInRGB` makes one of a luma network."""
+
+    name = "torch"
+    workers = 1
+
+    def __init__(self, network: nn.Module) -> None:
+        self._network = network.eval()
+        self._device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
+
+    def run(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See `Session.run`."""
+        with torch.inference_mode():
+            y = self._network(torch.from_numpy(x).to(self._device))
+        output: NDArray[np.float32] = y.float().cpu().numpy()
+        return output

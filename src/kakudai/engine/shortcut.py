@@ -1,0 +1,52 @@
+"""`kakudai.upscale`: one picture, one call."""
+
+from os import PathLike
+from typing import overload
+
+from kakudai.engine.batch import FileResult, upscale_file
+from kakudai.engine.runtimes import RuntimeName
+from kakudai.engine.upscaler import Upscaler
+from kakudai.errors import UsageError
+from kakudai.image.picture import Pixels
+
+
+@overload
+def upscale(
+    source: Pixels, target: None = None, *, scale: float = 2, model: str = "auto",
+    runtime: RuntimeName = "auto", threads: int | None = None,
+) -> Pixels: ...  # fmt: skip
+@overload
+def upscale(
+    source: str | PathLike[str], target: str | PathLike[str], *, scale: float = 2, model: str = "auto",
+    runtime: RuntimeName = "auto", threads: int | None = None,
+) -> FileResult: ...  # fmt: skip
+def upscale(
+    source: Pixels | str | PathLike[str],
+    target: str | PathLike[str] | None = None,
+    *,
+    scale: float = 2,
+    model: str = "auto",
+    runtime: RuntimeName = "auto",
+    threads: int | None = None,
+) -> Pixels | FileResult:
+    """Enlarge one picture, an array or a file. For several pictures an `Upscaler` loads the model once.
+
+    Shape: (H, W) or (H, W, 1 to 4) uint8, uint16 or float32 in [0, 1] -> the same layout and dtype, enlarged.
+
+    Args:
+        source: An array, or the path of a picture.
+        target: Where the result is written, if `source` is a path.
+        scale: Output pixels per input pixel, 0.1 to 16.
+        model: A name from `kakudai models`, or a path.
+        runtime: "auto", "onnxruntime" or "openvino".
+        threads: Processor threads; None uses all that this process may.
+
+    Raises:
+        KakudaiError: See `kakudai.errors`.
+    """
+    with Upscaler(scale, model=model, runtime=runtime, threads=threads) as upscaler:
+        if not isinstance(source, str | PathLike):
+            return upscaler.upscale(source)
+        if target is None:
+            raise UsageError("a file is enlarged into a file", "name the target: upscale(source, target)")
+        return upscale_file(upscaler, source, target)

@@ -1,0 +1,73 @@
+"""Cutting a picture into tiles so that nobody can tell.
+
+The picture is continued on all sides by its mirror image. A tile is a core, which belongs to it alone, and `halo` more pixels
+on each side, which its result depends on but which are cut off again. The network's own zero padding therefore never touches
+a pixel that is kept, and the result is the same for every tile size.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from kakudai.image.picture import Pixels
+from kakudai.image.resize import fold
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """The core of one tile, in input pixels: rows top .. top + height - 1, columns left .. left + width - 1."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+def cut(height: int, width: int, tile: int) -> Iterator[Tile]:
+    """Cover a picture with cores of at most `tile` pixels a side, row by row, every pixel exactly once.
+
+    The cores are as equal as whole numbers allow: a picture of 257 pixels becomes 129 + 128, not 256 + 1.
+    """
+    for top, rows in _spans(height, tile):
+        for left, columns in _spans(width, tile):
+            yield Tile(top, left, rows, columns)
+
+
+def _spans(size: int, largest: int) -> Iterator[tuple[int, int]]:
+    count = math.ceil(size / largest)
+    edges = [size * k // count for k in range(count + 1)]
+    return ((start, end - start) for start, end in zip(edges, edges[1:], strict=False))
+
+
+def extract(image: Pixels, tile: Tile, halo: int, multiple: int = 1) -> Pixels:
+    """Return a core with its halo.
+
+    Shape: (H, W, C) -> (height + 2 halo + padding, width + 2 halo + padding, C); a view inside the picture, a copy at its border.
+
+    Args:
+        multiple: Rows at the bottom and columns at the right are added until both sides divide by this.
+
+    Convention: outside the picture its mirror image continues, the edge pixel repeated once, as often as needed.
+    """
+    result = image
+    for axis, (start, size) in enumerate(((tile.top, tile.height), (tile.left, tile.width))):
+        first = start - halo
+        length = math.ceil((size + 2 * halo) / multiple) * multiple
+        if first >= 0 and first + length <= image.shape[axis]:
+            result = result[first : first + length] if axis == 0 else result[:, first : first + length]
+        else:
+            result = result.take(fold(np.arange(first, first + length), image.shape[axis]), axis=axis)
+    return result
+
+
+def default_tile(height: int, width: int, *, workers: int, largest: int = 256) -> int:
+    """Choose a tile: at most `largest` pixels a side, smaller where fewer than `workers` tiles would come out.
+
+    Tiles much smaller than 192 waste time on their halos, but an idle core wastes more.
+    """
+    tile = min(largest, max(height, width))
+    while tile > 64 and math.ceil(height / tile) * math.ceil(width / tile) < workers:
+        tile = math.ceil(tile / 2)
+    return tile

@@ -1,0 +1,1 @@
+"""From a recipe to a weight file: recipe, loop, losses, checkpoint, export."""

@@ -1,0 +1,53 @@
+"""PSNR of a network in training, by the published protocol."""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import nn
+
+from kakudai.degrade.shrink import crop_to_multiple, shrink_bicubic
+from kakudai.errors import RecipeError
+from kakudai.image.files import read_image
+from kakudai.image.resize import quantise
+from kakudai.metrics import Protocol, psnr
+from kakudai.train.color import LumaInRGB
+
+SUFFIXES = {".png", ".webp"}
+
+
+class Validation:
+    """A folder of pictures, each with its shrunk version.
+
+    Args:
+        folder: High-resolution pictures, PNG or lossless WebP.
+        scale: How much smaller the network's input is.
+        color: What the network sees.
+
+    Raises:
+        RecipeError: There is no picture in the folder.
+    """
+
+    def __init__(self, folder: Path, scale: int, color: Literal["luma", "rgb"]) -> None:
+        files = sorted(path for path in folder.glob("*") if path.suffix in SUFFIXES)
+        if not files:
+            raise RecipeError(f"no pictures in {folder} to validate on", "set validate_on to a folder of PNG files")
+        self.color = color
+        self.protocol = Protocol.published(scale)
+        high = [crop_to_multiple(read_image(path).color, scale) for path in files]
+        self.pairs = [(shrink_bicubic(image, scale), image) for image in high]
+
+    def psnr(self, network: nn.Module) -> float:
+        """Return the mean PSNR of the 8-bit results, in decibels."""
+        wrapped = LumaInRGB(network) if self.color == "luma" else network
+        device = next(network.parameters()).device
+        wrapped = wrapped.to(device).eval()
+        figures = []
+        for low, high in self.pairs:
+            x = np.broadcast_to(low, (*low.shape[:2], 3)).transpose(2, 0, 1)[None] / np.float32(255)
+            with torch.inference_mode():
+                y = wrapped(torch.from_numpy(np.ascontiguousarray(x)).to(device))
+            output = quantise(255.0 * y[0].cpu().numpy().transpose(1, 2, 0), np.dtype(np.uint8))
+            figures.append(psnr(output[..., : high.shape[2]], high, self.protocol))
+        return float(np.mean(figures))

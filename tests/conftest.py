@@ -1,0 +1,18 @@
+"""Fixtures for all tests."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of pictures and models that are not part of the project; its tests are skipped without it, but not in CI."""
+    default = Path(__file__).parents[2] / "shared"
+    folder = Path(os.environ.get("KAKUDAI_SHARED", default))
+    if not folder.is_dir():
+        if os.environ.get("CI"):
+            pytest.fail(f"CI needs the shared pictures at {folder}")
+        pytest.skip(f"no shared pictures at {folder}; set KAKUDAI_SHARED")
+    return folder

@@ -1,0 +1,113 @@
+"""The house rules of DESIGN and STYLE: who may import whom, how large things may grow, what is exported."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import kakudai
+
+ROOT = Path(kakudai.__file__).parent
+FILES = sorted(ROOT.rglob("*.py"))
+
+LEVELS = [
+    {"errors"},
+    {"image", "models", "networks"},
+    {"engine", "degrade", "analyse", "metrics"},
+    {"convert", "data"},
+    {"train", "evaluate"},
+    {"jobs", "video"},
+    {"serve"},
+    {"cli"},
+]
+"""Imports point from a later line to an earlier one, or stay inside one package."""
+
+SIDEWAYS = {("networks", "errors")}
+"""networks/ can be lifted out and used alone: it may not even import errors."""
+
+HEAVY = ("torch", "onnxruntime", "openvino", "pyvips", "PIL", "lightning_fabric", "tensorboard")
+
+
+def level(package: str) -> int:
+    return next(number for number, names in enumerate(LEVELS) if package in names)
+
+
+def package_of(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield the dotted names of all modules that a file imports, wherever in the file."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            yield node.module or ""
+
+
+def test_imports_point_downwards() -> None:
+    wrong = []
+    for path in FILES:
+        package = package_of(path)
+        if package in ("__init__", "__main__"):
+            continue
+        for name in imports(path):
+            parts = name.split(".")
+            if parts[0] != "kakudai" or len(parts) == 1 or parts[1] == package:
+                continue
+            if level(parts[1]) >= level(package) or (package, parts[1]) in SIDEWAYS:
+                wrong.append(f"{path.relative_to(ROOT)} imports {name}")
+    assert not wrong
+
+
+def test_torch_is_imported_only_where_networks_are_made_or_trained() -> None:
+    allowed = {"networks", "train"}
+    wrong = [
+        str(path.relative_to(ROOT))
+        for path in FILES
+        if package_of(path) not in allowed and path != ROOT / "engine/runtimes/torch.py"
+        for name in imports(path)
+        if name.split(".")[0] == "torch"
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("words", [["--help"], ["upscale", "--help"], ["models", "list"]])
+def test_nothing_heavy_is_loaded_without_need(words: list[str]) -> None:
+    code = (
+        "import sys\nfrom kakudai.cli.main import main\n"
+        f"sys.argv = ['kakudai', *{words!r}]\n"
+        "try:\n    main()\nexcept SystemExit as stop:\n    assert not stop.code, stop.code\n"
+        f"print('loaded:', *[name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.splitlines()[-1].split() == ["loaded:"]
+
+
+def test_files_and_functions_stay_readable() -> None:
+    wrong = []
+    for path in FILES:
+        text = path.read_text()
+        if text.count("\n") > 600:
+            wrong.append(f"{path.relative_to(ROOT)} has {text.count(chr(10))} lines")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                positional = [a.arg for a in node.args.args if a.arg not in ("self", "cls")]
+                if lines > 100:
+                    wrong.append(f"{path.relative_to(ROOT)}: {node.name} has {lines} lines")
+                if len(positional) > 6:
+                    wrong.append(f"{path.relative_to(ROOT)}: {node.name} takes {len(positional)} positional arguments")
+    assert not wrong
+
+
+def test_exports_are_few_and_real() -> None:
+    assert len(kakudai.__all__) <= 10
+    assert list(kakudai.__all__) == sorted(kakudai.__all__)
+    assert all(getattr(kakudai, name) is not None for name in kakudai.__all__)
+    with pytest.raises(AttributeError, match="no_such_name"):
+        _ = kakudai.no_such_name
