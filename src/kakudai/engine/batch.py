@@ -11,6 +11,7 @@ from typing import BinaryIO
 from kakudai.engine.upscaler import Report, Upscaler
 from kakudai.errors import KakudaiError
 from kakudai.image.files import read_image, write_image
+from kakudai.image.writing import check_target
 from kakudai.image.picture import Picture
 
 DEFAULT_MAX_PIXELS = 179_000_000
@@ -142,6 +143,11 @@ def _start(
     return None if job is None else (job, reader.submit(read, job))
 
 
+def _stream_format(job: Job, picture: Picture) -> str | None:
+    """Name the format for a target without an ending: that of the input."""
+    return None if isinstance(job.target, str | PathLike) else picture.metadata.format
+
+
 def _enlarge(
     upscaler: Upscaler,
     job: Job,
@@ -156,6 +162,8 @@ def _enlarge(
         read = reading.result()
         picture = read.picture
         size = (picture.width, picture.height)
+        height, width = upscaler.plan(picture.height, picture.width).size
+        check_target(job.target, options.format or _stream_format(job, picture), width, height)
         step = (lambda done, total: progress(job, done, total)) if progress else None
         output, report = upscaler.upscale_picture(picture, progress=step)
     except (KakudaiError, OSError, MemoryError) as error:

@@ -14,11 +14,15 @@ BLOCK = 16
 MEAN_TOLERANCE = 0.02
 """How far the mean of a channel over a large tile may move, of a range of 1; a legitimate network stays below 0.005."""
 
+DETAIL_TOLERANCE = 0.3
+"""Added to it, times the mean difference between neighbouring pixels: a chequered pattern of single black and white pixels
+is nothing that networks were trained on, and they do change its brightness."""
+
 SMALL_TILE_TOLERANCE = 0.4
 """Added to it, divided by the square root of the pixels: a sharpened single pixel does move its mean."""
 
 BLOCK_TOLERANCE = 0.15
-"""How far the mean of a square may move: high-contrast noise stays below 0.05, a missing or foreign square does not."""
+"""How far the mean of a square may move beyond its share of detail; a missing or foreign square moves further."""
 
 
 def fault(x: NDArray[np.float32], y: NDArray[np.float32], scale: int) -> str | None:
@@ -32,10 +36,13 @@ def fault(x: NDArray[np.float32], y: NDArray[np.float32], scale: int) -> str | N
     if not np.isfinite(after).all():
         return "it contains values that are no numbers"
     moved = float(np.abs(after - before).max())
-    if moved > MEAN_TOLERANCE + SMALL_TILE_TOLERANCE / (x.shape[1] * x.shape[2]) ** 0.5:
+    detail = np.abs(np.diff(x, axis=2, append=x[..., -1:]))
+    allowed = MEAN_TOLERANCE + DETAIL_TOLERANCE * float(detail.mean())
+    if moved > allowed + SMALL_TILE_TOLERANCE / (x.shape[1] * x.shape[2]) ** 0.5:
         return f"its mean colour moved by {moved:.3f}"
     squares = np.abs(_block_means(x, BLOCK) - _block_means(y, BLOCK * scale))
-    if squares.size and float(squares.max()) > BLOCK_TOLERANCE:
+    excess = squares - DETAIL_TOLERANCE * _block_means(detail, BLOCK)
+    if excess.size and float(excess.max()) > BLOCK_TOLERANCE:
         return f"the mean colour of a square moved by {float(squares.max()):.3f}"
     return None
 

@@ -17,16 +17,13 @@ from kakudai.engine.plan import Plan, Size, make_plan
 from kakudai.engine.runtimes import RuntimeName, Session, open_session
 from kakudai.engine.tiles import default_tile
 from kakudai.errors import OutOfMemory, RuntimeUnavailable, UsageError
-from kakudai.image.alpha import bleed
+from kakudai.image.alpha import bleed, stay_between_neighbours
 from kakudai.image.picture import Metadata, Picture, Pixels
 from kakudai.image.resize import resize
 from kakudai.models import Model, find_model
 
 UNLIMITED_MARGIN = 32
 """Mirrored pixels around a picture for networks that look at all of it; they are then run on the whole picture at once."""
-
-BLEED_RADIUS = 8
-"""Pixels beyond its halo that colours are spread under transparent ones."""
 
 
 class Network(Protocol):
@@ -147,12 +144,14 @@ class Upscaler:
         alpha, color = picture.alpha, picture.color
         flat_alpha = alpha is None or bool((alpha == alpha.flat[0]).all())
         if alpha is not None and not flat_alpha:
-            color = bleed(color, alpha, (self.model.halo or UNLIMITED_MARGIN) + BLEED_RADIUS)
+            color = bleed(color, alpha, self.model.halo or UNLIMITED_MARGIN)
         work = Work(self, plan, progress, planes=1 if flat_alpha else 2)
         output = work.enlarge(color)
         if alpha is not None:
-            flat = np.full((*plan.size, 1), alpha.flat[0], alpha.dtype) if flat_alpha else None
-            alpha = work.enlarge(alpha) if flat is None else flat
+            if flat_alpha:
+                alpha = np.full((*plan.size, 1), alpha.flat[0], alpha.dtype)
+            else:
+                alpha = stay_between_neighbours(work.enlarge(alpha), alpha)
         return picture.with_pixels(output, alpha), Report(plan, work.tile, work.seconds)
 
     def map(self, images: Iterable[Pixels]) -> Iterator[Pixels]:

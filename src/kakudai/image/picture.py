@@ -15,8 +15,8 @@ class Metadata:
 
     Args:
         icc: The colour profile the pixels are encoded in, or None (sRGB is assumed).
-        exif: The raw TIFF-structured EXIF block, without the `Exif\\0\\0` prefix. Its orientation tag is always 1:
-            the reader turns the pixels instead.
+        exif: The raw TIFF-structured EXIF block, without the `Exif\\0\\0` prefix. Its orientation tag is
+            always 1: the reader turns the pixels instead.
         xmp: The raw XMP packet.
         resolution: Horizontal and vertical pixels per inch, or None where the file states none.
         format: Lower-case name of the format that was read: "png", "jpeg", ... ; "" for pixels from memory.
@@ -36,7 +36,8 @@ class Picture:
     """Pixels in the depth of their file, alpha apart, and the file's metadata.
 
     Shape:
-        color: (H, W, 1) grey or (H, W, 3) RGB; uint8, uint16 or float32 in [0, 1]; straight, never premultiplied.
+        color: (H, W, 1) grey or (H, W, 3) RGB; uint8, uint16 or float32 in [0, 1]; straight, never
+            premultiplied.
         alpha: (H, W, 1) of the same dtype, or None where every pixel is opaque by format.
     """
 

@@ -1,0 +1,5 @@
+"""`python -m kakudai` is `kakudai`."""
+
+from kakudai.cli.main import main
+
+main()

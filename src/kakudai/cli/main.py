@@ -1,0 +1,101 @@
+"""The program `kakudai`: finds the command, and turns every error into one line, a hint and an exit code."""
+
+import difflib
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.exceptions import Abort
+
+from kakudai.cli import compare, data, doctor, evaluate, models, train, upscale
+from kakudai.cli.report import report_error
+from kakudai.errors import UsageError
+
+COMMANDS = {
+    "upscale": upscale.upscale,
+    "compare": compare.compare,
+    "evaluate": evaluate.evaluate,
+    "train": train.train,
+    "doctor": doctor.doctor,
+}
+GROUPS = {"models": models.app, "data": data.app}
+
+DONE, FAILED, INTERRUPTED = 0, 1, 130
+
+
+def build() -> typer.Typer:
+    """Put the commands together."""
+    app = typer.Typer(
+        rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]}, pretty_exceptions_enable=False
+    )
+    app.callback()(program)
+    for name, command in COMMANDS.items():
+        app.command(name)(command)
+    for name, group in GROUPS.items():
+        app.add_typer(group, name=name)
+    return app
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and stop."""
+    if wanted:
+        from kakudai import __version__
+
+        typer.echo(f"kakudai {__version__}")
+        raise typer.Exit
+
+
+def program(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Make small, noisy pictures large and clean.
+
+    `kakudai PICTURE...` is short for `kakudai upscale PICTURE...`.
+
+    Example: kakudai photo.jpg
+    """
+
+
+def main() -> None:
+    """Run the program and end the process with its exit code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(words: list[str]) -> int:
+    """Run the program on some words and return its exit code: 0 done, 1 inputs failed, 2 wrong usage, 130 interrupted."""
+    try:
+        command = typer.main.get_command(build())
+        code = command.main(complete(words), prog_name="kakudai", standalone_mode=False)
+        return code if isinstance(code, int) else DONE
+    except (KeyboardInterrupt, Abort):
+        typer.echo("interrupted: what was finished is written, nothing else", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except Exception as error:  # a user never sees a traceback unless it is asked for
+        return report_error(error)
+
+
+def complete(words: list[str]) -> list[str]:
+    """Put `upscale` in front of pictures.
+
+    Raises:
+        UsageError: The first word is no file, and looks like a command that was mistyped.
+    """
+    if not words:
+        return ["--help"]
+    if words[0] in {**COMMANDS, **GROUPS}:
+        return words
+    first = words[0]
+    if first in ("-h", "--help", "--version", "--install-completion", "--show-completion"):
+        return words
+    close = difflib.get_close_matches(first, [*COMMANDS, *GROUPS], 1, 0.7)
+    if close and not Path(first).exists():
+        raise UsageError(f"there is no command {first!r}", f"did you mean: kakudai {close[0]}")
+    return ["upscale", *words]
+

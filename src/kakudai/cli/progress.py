@@ -1,0 +1,79 @@
+"""Progress on stderr: a bar per picture and one over all, silent where nobody is looking."""
+
+import sys
+from types import TracebackType
+
+from kakudai.engine.batch import Job
+
+
+class Progress:
+    """Bars for a batch. Does nothing when stderr is not a terminal, or when it is told to be quiet.
+
+    Args:
+        pictures: How many there are in all.
+        scale: Enlargement factor of one network pass; speed is shown in megapixels that come out of the network.
+        quiet: Show nothing.
+    """
+
+    def __init__(self, pictures: int, scale: int, *, quiet: bool) -> None:
+        self.scale = scale
+        self.visible = sys.stderr.isatty() and not quiet
+        if not self.visible:
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as Bars
+
+        self.bars = Bars(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[speed]}"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self.rows: dict[str, TaskID] = {}
+        self.total = self.bars.add_task("all pictures", total=pictures, speed="") if pictures > 1 else None
+
+    def __enter__(self) -> "Progress":
+        if self.visible:
+            self.bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self.visible:
+            self.bars.stop()
+
+    def advance(self, job: Job, done: int, total: int) -> None:
+        """Show how far one picture is, in input pixels of the network. Called from several threads."""
+        if not self.visible:
+            return
+        if job.name not in self.rows:
+            self.rows[job.name] = self.bars.add_task(job.name[-40:], total=total, speed="")
+        row = self.rows[job.name]
+        speed = self.bars.tasks[self.bars.task_ids.index(row)].finished_speed or self.bars.tasks[
+            self.bars.task_ids.index(row)
+        ].speed
+        megapixels = f"{speed * self.scale**2 / 1e6:.1f} MP/s" if speed else ""
+        self.bars.update(row, completed=done, total=total, speed=megapixels)
+
+    def finish(self, job: Job) -> None:
+        """Take away the bar of a picture that is done."""
+        if not self.visible:
+            return
+        if job.name in self.rows:
+            self.bars.remove_task(self.rows.pop(job.name))
+        if self.total is not None:
+            self.bars.advance(self.total)
+
+    def line(self, text: str) -> None:
+        """Print a line above the bars, or on stderr where there are none."""
+        if self.visible:
+            self.bars.console.print(text, markup=False, highlight=False)
+        else:
+            from kakudai.cli.report import say
+
+            say(text)

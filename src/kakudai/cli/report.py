@@ -1,0 +1,51 @@
+"""How errors and warnings are said, and which exit code follows."""
+
+import os
+import traceback
+
+import typer
+from typer.exceptions import TyperException
+
+from kakudai.errors import KakudaiError, ModelError, RecipeError, RuntimeUnavailable, UsageError
+
+WRONG_USAGE = (UsageError, ModelError, RuntimeUnavailable, RecipeError)
+"""Errors that no input can make right: exit code 2. All others are inputs or outputs that failed: exit code 1."""
+
+
+def report_error(error: Exception) -> int:
+    """Print an error as one line and a hint on stderr; return the exit code."""
+    message, hint = explain(error)
+    say(f"error: {message}")
+    if hint:
+        say(f"hint: {hint}")
+    if os.environ.get("KAKUDAI_DEBUG"):
+        traceback.print_exception(error)
+    if isinstance(error, TyperException):
+        return error.exit_code
+    return 2 if isinstance(error, WRONG_USAGE) else 1
+
+
+def explain(error: Exception) -> tuple[str, str]:
+    """Return what happened, in one line, and what to do about it."""
+    if isinstance(error, KakudaiError):
+        return one_line(error.message), one_line(error.hint)
+    if isinstance(error, TyperException):
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context else "kakudai"
+        return one_line(error.format_message()), f"see: {path} --help"
+    if isinstance(error, MemoryError):
+        return "there is not enough memory", "use a smaller --tile, or close other programs"
+    return (
+        one_line(f"unexpected {type(error).__name__}: {error}"),
+        "this is a mistake of kakudai: set KAKUDAI_DEBUG=1 and report what it prints",
+    )
+
+
+def one_line(text: str) -> str:
+    """Fold text into one line without control characters, so that a file's name cannot write on the terminal."""
+    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
+
+
+def say(text: str) -> None:
+    """Print a line on stderr."""
+    typer.echo(text, err=True)

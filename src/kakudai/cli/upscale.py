@@ -1,0 +1,290 @@
+"""`kakudai upscale`."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kakudai.cli.inputs import STREAM, Assignment, Found, Naming, assign_targets, find_pictures, read_standard_input
+from kakudai.cli.report import explain, say
+from kakudai.errors import KakudaiError, UsageError
+
+if TYPE_CHECKING:
+    from kakudai.engine.batch import FileOptions, FileResult, Job
+    from kakudai.engine.upscaler import Upscaler
+
+SCHEMA = 1
+"""Version of the objects that --json prints; it rises when a key changes its meaning or goes."""
+
+
+def upscale(
+    inputs: Annotated[list[str], typer.Argument(metavar="IN...", help="Pictures, folders, patterns, or - for standard input.")],
+    output: Annotated[str | None, typer.Option("-o", "--output", help="File, folder (with its / if it is new), or - for standard output.")] = None,
+    scale: Annotated[float | None, typer.Option("-s", "--scale", help="Enlargement, 0.1 to 16; 2 if no size is given.")] = None,
+    width: Annotated[int | None, typer.Option(help="Width of the result in pixels.")] = None,
+    height: Annotated[int | None, typer.Option(help="Height of the result in pixels.")] = None,
+    fit: Annotated[str | None, typer.Option(metavar="WxH", help="Box that the result fits into.")] = None,
+    model: Annotated[str, typer.Option("-m", "--model", help="Name from `kakudai models list`, or path.")] = "auto",
+    tile: Annotated[str, typer.Option(help="Side of the tiles in pixels, auto, or whole. Changes time and memory only.")] = "auto",
+    runtime: Annotated[str, typer.Option(help="auto, onnxruntime or openvino.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto or cpu.")] = "auto",
+    threads: Annotated[int | None, typer.Option(help="Processor threads; all if not given.")] = None,
+    format: Annotated[str | None, typer.Option(help="png, jpeg, webp, tiff or avif; else the ending decides.")] = None,  # noqa: A002
+    quality: Annotated[int | None, typer.Option(help="1 to 100, for jpeg, webp and avif.")] = None,
+    depth: Annotated[int | None, typer.Option(help="8 or 16 bits; else as the input.")] = None,
+    strip: Annotated[bool, typer.Option("--strip", help="Leave out EXIF, XMP and resolution.")] = False,
+    on_exists: Annotated[str, typer.Option(help="error, skip, overwrite or rename.")] = "error",
+    recursive: Annotated[bool, typer.Option("-r", "--recursive", help="Look into folders below; -o keeps their tree.")] = False,
+    max_pixels: Annotated[int, typer.Option(help="Refuse larger inputs; 0 takes all.")] = 179_000_000,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first picture that fails.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per picture on standard output.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
+) -> int:
+    """Enlarge pictures.
+
+    The result lies beside its input as NAME_2x.EXT, or in the folder that -o names under its own name. Colour profile,
+    EXIF, XMP, resolution, bit depth and transparency are kept where the format can hold them; what it cannot is said.
+
+    Example: kakudai upscale photo.jpg holiday/ -s 4 -o large/
+    """
+    from kakudai.engine.batch import FileOptions
+    from kakudai.engine.upscaler import Upscaler
+    from kakudai.image.formats import find_output_format
+
+    options = FileOptions(find_output_format(format).name if format else None, quality, depth, strip, max_pixels)
+    check_options(options, on_exists, as_json=as_json, output=output)
+    with Upscaler(
+        scale,
+        width=width,
+        height=height,
+        fit=parse_fit(fit),
+        model=model,
+        tile=parse_tile(tile),
+        runtime=runtime,  # type: ignore[arg-type]  # open_session names what is accepted
+        device=device,
+        threads=threads,
+    ) as upscaler:
+        label = size_label(scale, width, height, fit)
+        naming = Naming(output, label, extension_of(options.format), writable_extensions(), on_exists)  # type: ignore[arg-type]
+        batch = Batch(upscaler, options, as_json=as_json, quiet=quiet, fail_fast=fail_fast)
+        found = list(find_pictures(inputs, readable_extensions(), recursive=recursive))
+        problems = [problem for problem in found if isinstance(problem, KakudaiError)]
+        assignments = list(assign_targets([picture for picture in found if isinstance(picture, Found)], naming))
+        batch.refuse(problems, assignments)
+        return batch.plan(assignments) if dry_run else batch.run(assignments)
+
+
+def check_options(options: "FileOptions", on_exists: str, *, as_json: bool, output: str | None) -> None:
+    """Refuse values that no picture can make right, before any picture is read.
+
+    Raises:
+        UsageError: A value is not accepted, or two of them exclude each other.
+    """
+    if on_exists not in ("error", "skip", "overwrite", "rename"):
+        raise UsageError(f"--on-exists is {on_exists!r}", "accepted are error, skip, overwrite and rename")
+    if options.quality is not None and not 1 <= options.quality <= 100:
+        raise UsageError(f"the quality is {options.quality}", "accepted are 1 to 100")
+    if options.depth not in (None, 8, 16):
+        raise UsageError(f"the depth is {options.depth}", "accepted are 8 and 16")
+    if options.max_pixels < 0:
+        raise UsageError(f"--max-pixels is {options.max_pixels}", "accepted are whole numbers from 0")
+    if as_json and output == STREAM:
+        raise UsageError("--json and -o - both want standard output", "write the picture into a file")
+
+
+def parse_fit(text: str | None) -> tuple[int, int] | None:
+    """Read "1920x1080"."""
+    if text is None:
+        return None
+    parts = text.lower().replace("×", "x").split("x")
+    if len(parts) != 2 or not all(part.strip().isdecimal() for part in parts):
+        raise UsageError(f"--fit is {text!r}", "accepted is WIDTHxHEIGHT, for example --fit 1920x1080")
+    return int(parts[0]), int(parts[1])
+
+
+def parse_tile(text: str) -> Any:
+    """Read "auto", "whole" or a number."""
+    if text in ("auto", "whole"):
+        return "auto" if text == "auto" else 0
+    if not text.isdecimal():
+        raise UsageError(f"--tile is {text!r}", "accepted are auto, whole, and pixels from 32, for example --tile 192")
+    return int(text)
+
+
+def size_label(scale: float | None, width: int | None, height: int | None, fit: str | None) -> str:
+    """Name a size for file names: 2x, 1.5x, 1920w, 1080h, 1920x1080."""
+    if fit:
+        return fit.lower()
+    if width and height:
+        return f"{width}x{height}"
+    if width or height:
+        return f"{width}w" if width else f"{height}h"
+    return f"{scale or 2:g}x"
+
+
+def readable_extensions() -> frozenset[str]:
+    """Return the endings that pictures in folders have."""
+    from kakudai.image.formats import FORMATS
+
+    return frozenset(f".{extension}" for entry in FORMATS.values() for extension in entry.extensions)
+
+
+def writable_extensions() -> frozenset[str]:
+    """Return the endings of formats that can be written."""
+    from kakudai.image.formats import FORMATS
+
+    return frozenset(f".{extension}" for entry in FORMATS.values() if entry.saver for extension in entry.extensions)
+
+
+def extension_of(format: str | None) -> str | None:  # noqa: A002
+    """Return the ending of new files of a format."""
+    from kakudai.image.formats import FORMATS
+
+    return None if format is None else f".{FORMATS[format].extensions[0]}"
+
+
+class Batch:
+    """All pictures of one command: done, planned or refused, and said."""
+
+    def __init__(
+        self, upscaler: "Upscaler", options: "FileOptions", *, as_json: bool, quiet: bool, fail_fast: bool
+    ) -> None:
+        self.upscaler, self.options = upscaler, options
+        self.as_json, self.quiet, self.fail_fast = as_json, quiet, fail_fast
+        self.failures: list[tuple[str, Exception]] = []
+
+    def refuse(self, problems: list[KakudaiError], assignments: list[Assignment]) -> None:
+        """Say what cannot even be begun."""
+        for problem in problems:
+            self._fail("", problem)
+        for assignment in assignments:
+            if assignment.error:
+                self._fail(str(assignment.source), assignment.error)
+            elif assignment.skipped:
+                self._skip(assignment)
+            elif assignment.note and not self.quiet:
+                say(f"warning: {assignment.source}: {assignment.note}")
+
+    def run(self, assignments: list[Assignment]) -> int:
+        """Enlarge what has a target; return the exit code."""
+        from kakudai.cli.progress import Progress
+        from kakudai.engine.batch import upscale_files
+
+        if self.fail_fast and self.failures:
+            return self._finish()
+        jobs = list(self._jobs(assignments))
+        with Progress(len(jobs), self.upscaler.model.scale, quiet=self.quiet) as progress:
+            results = upscale_files(self.upscaler, jobs, self.options, progress=progress.advance)
+            for result in results:
+                progress.finish(result.job)
+                self._say(result, progress.line)
+                if result.error and self.fail_fast:
+                    results.close()
+                    break
+        return self._finish()
+
+    def plan(self, assignments: list[Assignment]) -> int:
+        """Say what would be done; return the exit code."""
+        from kakudai.image.files import read_image
+
+        for job in self._jobs(assignments):
+            try:
+                picture = read_image(job.source, max_pixels=self.options.max_pixels)
+                plan = self.upscaler.plan(picture.height, picture.width)
+            except KakudaiError as error:
+                self._fail(job.name, error)
+                continue
+            size, result = (picture.width, picture.height), (plan.size[1], plan.size[0])
+            target = STREAM if not isinstance(job.target, Path) else str(job.target)
+            fields = {"output": target, "input_size": size, "output_size": result, "passes": plan.passes, "model": self._model()}
+            self._print(job.name, "planned", **fields)
+            if not self.as_json:
+                typer.echo(f"{job.name} -> {target}  {sizes(size, result)}  {plan.passes} x {self._model()}")
+        return self._finish()
+
+    def _jobs(self, assignments: list[Assignment]) -> Iterator["Job"]:
+        import sys
+
+        from kakudai.engine.batch import Job
+
+        for assignment in assignments:
+            if assignment.target is None:
+                continue
+            source = read_standard_input() if assignment.source == Path(STREAM) else assignment.source
+            if assignment.target == Path(STREAM):
+                yield Job(source, sys.stdout.buffer, str(assignment.source))
+                continue
+            try:
+                assignment.target.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                from kakudai.errors import OutputError
+
+                folder = assignment.target.parent
+                self._fail(str(assignment.source), OutputError(f"{folder} cannot be made: {error.strerror}", "choose another folder"))
+                continue
+            yield Job(source, assignment.target, str(assignment.source))
+
+    def _say(self, result: "FileResult", line: Any) -> None:
+        """Report one finished or failed picture."""
+        if result.error:
+            self._fail(result.job.name, result.error, line, input_size=result.input_size)
+            return
+        assert result.report is not None
+        assert result.input_size is not None
+        assert result.output_size is not None
+        target = str(result.job.target) if isinstance(result.job.target, Path) else STREAM
+        self._print(
+            result.job.name,
+            "done",
+            output=target,
+            input_size=result.input_size,
+            output_size=result.output_size,
+            seconds=round(result.seconds, 3),
+            network_seconds=round(result.report.network_seconds, 3),
+            passes=result.report.plan.passes,
+            tile=result.report.tile,
+            model=self._model(),
+            runtime=self.upscaler.runtime,
+            notes=result.notes,
+        )
+        if not self.quiet:
+            for note in result.notes:
+                line(f"warning: {result.job.name}: {note}")
+            size = sizes(result.input_size, result.output_size)
+            line(f"{result.job.name} -> {target}  {size}  {self._model()}  {result.seconds:.2f} s")
+
+    def _fail(self, name: str, error: Exception, line: Any = say, **fields: Any) -> None:
+        self.failures.append((name, error))
+        message, hint = explain(error)
+        line(f"error: {name}: {message}" if name and name not in message else f"error: {message}")
+        if hint:
+            line(f"hint: {hint}")
+        self._print(name, "failed", error=message, hint=hint, kind=type(error).__name__, **fields)
+
+    def _skip(self, assignment: Assignment) -> None:
+        self._print(str(assignment.source), "skipped", reason=assignment.note)
+        if not self.quiet:
+            say(f"skipped: {assignment.source}: {assignment.note}")
+
+    def _print(self, name: str, status: str, **fields: Any) -> None:
+        if self.as_json:
+            typer.echo(json.dumps({"schema": SCHEMA, "input": name, "status": status, **fields}))
+
+    def _finish(self) -> int:
+        """List the failures again where they may have scrolled away; return the exit code."""
+        if len(self.failures) > 1:
+            say(f"{len(self.failures)} pictures failed:")
+            for name, error in self.failures:
+                say(f"  {name or '-'}: {explain(error)[0]}")
+        return 1 if self.failures else 0
+
+    def _model(self) -> str:
+        return str(getattr(self.upscaler.model, "name", "network"))
+
+
+def sizes(before: tuple[int, int], after: tuple[int, int]) -> str:
+    """Write "750x469 -> 1500x938"."""
+    return f"{before[0]}x{before[1]} -> {after[0]}x{after[1]}"

@@ -1,0 +1,1 @@
+"""Picture files to and from arrays of pixels, nothing lost; resizing, transparency, colour."""

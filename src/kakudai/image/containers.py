@@ -1,0 +1,190 @@
+"""Find and place resolution and EXIF in the containers of each format, byte for byte.
+
+libvips rewrites EXIF through libexif: maker notes are lost, letters outside ASCII become "?", and 25.4 dpi is
+made up where a picture states no resolution. So it encodes pixels, colour profile and XMP only, and the rest
+is put here.
+"""
+
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from kakudai.image import exif
+
+Dpi: TypeAlias = "tuple[float, float] | None"
+
+INCH = 0.0254
+"""Metres."""
+
+
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Yield the name, start and end (header and checksum included) of the chunks before the pixels."""
+    position = 8
+    while position + 12 <= len(data):
+        (length,) = struct.unpack_from(">I", data, position)
+        name = data[position + 4 : position + 8]
+        if name == b"IDAT" or position + 12 + length > len(data):
+            return
+        yield name, position, position + 12 + length
+        position += 12 + length
+
+
+def png_statements(data: bytes) -> tuple[Dpi, int, float]:
+    """Return what a PNG says outside of its pixels: dpi or None, frames (1 for a still), gamma exponent or
+    0.0.
+
+    Gamma is 0.0 where the file gives none, or gives a rendering that overrules it (sRGB, iCCP).
+    """
+    dpi: Dpi = None
+    frames, gamma, overruled = 1, 0.0, False
+    for name, start, end in png_chunks(data):
+        body = data[start + 8 : end - 4]
+        if name == b"pHYs" and len(body) == 9:
+            across, down, unit = struct.unpack(">IIB", body)
+            dpi = (across * INCH, down * INCH) if unit == 1 and across and down else None
+        elif name == b"acTL" and len(body) == 8:
+            frames = max(1, int.from_bytes(body[:4], "big"))
+        elif name == b"gAMA" and len(body) == 4:
+            gamma = int.from_bytes(body, "big") / 100_000
+        elif name in (b"sRGB", b"iCCP"):
+            overruled = True
+    return dpi, frames, 0.0 if overruled else gamma
+
+
+def _png_chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+
+def png_with(data: bytes, dpi: Dpi, block: bytes | None, xmp: bytes | None) -> list[bytes | memoryview]:
+    """Return the pieces of a PNG that has this resolution, EXIF block and XMP packet.
+
+    The packet is not compressed (libvips would), as the XMP specification wants it: programs search files for
+    it.
+    """
+    kept = [(name, data[start:end]) for name, start, end in png_chunks(data)]
+    rest = 8 + sum(len(raw) for _, raw in kept)
+    head = [raw for name, raw in kept if name not in (b"pHYs", b"eXIf")]
+    if dpi:
+        head.append(
+            _png_chunk(b"pHYs", struct.pack(">IIB", *(min(round(v / INCH), 2**31 - 1) for v in dpi), 1))
+        )
+    if block:
+        head.append(_png_chunk(b"eXIf", block))
+    if xmp:
+        head.append(_png_chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp))
+    return [data[:8], *head, memoryview(data)[rest:]]
+
+
+def jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield marker, start and end of the leading application segments."""
+    position = 2
+    while position + 4 <= len(data) and data[position] == 0xFF and 0xE0 <= data[position + 1] <= 0xEF:
+        end = position + 2 + struct.unpack_from(">H", data, position + 2)[0]
+        if end > len(data):
+            return
+        yield data[position + 1], position, end
+        position = end
+
+
+def jpeg_dpi(data: bytes) -> Dpi:
+    """Return the resolution in a JPEG's JFIF segment, or None."""
+    for _, start, end in jpeg_segments(data):
+        body = data[start + 4 : end]
+        if body[:5] == b"JFIF\0" and len(body) >= 12:
+            unit, across, down = struct.unpack_from(">BHH", body, 7)
+            factor = {1: 1.0, 2: 2.54}.get(unit, 0.0)
+            return (across * factor, down * factor) if factor and across and down else None
+    return None
+
+
+def jpeg_with(data: bytes, dpi: Dpi, block: bytes | None) -> list[bytes | memoryview]:
+    """Return the pieces of a JPEG with this resolution and EXIF block, which must fit one segment."""
+    kept, rest = b"", 2
+    for _, start, end in jpeg_segments(data):
+        rest = end
+        if data[start + 4 : start + 9] != b"JFIF\0":
+            kept += data[start:end]
+    density = (1, *(min(max(round(value), 1), 65_535) for value in dpi)) if dpi else (0, 1, 1)
+    head = b"\xff\xd8\xff\xe0" + struct.pack(">H5sHBHHBB", 16, b"JFIF\0", 0x0101, *density, 0, 0)
+    if block:
+        head += b"\xff\xe1" + struct.pack(">H", 2 + len(exif.PREFIX) + len(block)) + exif.PREFIX + block
+    return [head, kept, memoryview(data)[rest:]]
+
+
+def webp_with(data: bytes, size: tuple[int, int], block: bytes | None) -> list[bytes | memoryview]:
+    """Return the pieces of a WebP file that has this EXIF block. `size` is width and height in pixels."""
+    if not block:
+        return [data]
+    chunks: list[tuple[bytes, memoryview]] = []
+    position = 12
+    while position + 8 <= len(data):
+        name, length = struct.unpack_from("<4sI", data, position)
+        end = position + 8 + length + length % 2
+        chunks.append((name, memoryview(data)[position:end]))
+        position = end
+    flags = 0x08  # EXIF
+    if chunks[0][0] == b"VP8X":
+        flags |= chunks.pop(0)[1][8]
+    elif chunks[0][0] == b"VP8L" and chunks[0][1][12] & 0x10:
+        flags |= 0x10  # alpha
+    canvas = b"".join((value - 1).to_bytes(3, "little") for value in size)
+    pixels = [raw for name, raw in chunks if name not in (b"XMP ", b"EXIF")]
+    after = [raw for name, raw in chunks if name == b"XMP "]
+    own = b"EXIF" + struct.pack("<I", len(block)) + block + b"\0" * (len(block) % 2)
+    header = b"VP8X" + struct.pack("<IB3x", 10, flags) + canvas
+    pieces: list[bytes | memoryview] = [header, *pixels, own, *after]
+    return [b"RIFF" + struct.pack("<I", 4 + sum(len(piece) for piece in pieces)) + b"WEBP", *pieces]
+
+
+def tiff_with(data: bytes, dpi: Dpi, block: bytes | None) -> list[bytes | memoryview]:
+    """Return the pieces of a classic little-endian TIFF with this resolution and these EXIF entries."""
+    values, listed = exif.pack(exif.describing(block), len(data)) if block else (b"", {})
+    if dpi:
+        more, resolution = exif.resolution_entries("<", len(data) + len(values), dpi)
+        values, listed = values + more, listed | resolution
+        unknown: tuple[int, ...] = ()
+    else:
+        unknown = (exif.X_RESOLUTION, exif.Y_RESOLUTION, exif.RESOLUTION_UNIT)
+    return [exif.with_entries(data, (values, listed), unknown)]
+
+
+def avif_with(data: bytes, block: bytes | None) -> list[bytes | memoryview]:
+    """Return the pieces of an AVIF file whose EXIF item, already there, is redirected to this block at the
+    end.
+
+    Source: ISO/IEC 14496-12, boxes `iinf` and `iloc`; 23008-12 annex A: four bytes of offset stand before the
+        block.
+    """
+    if not block:
+        return [data]
+    extent = _avif_exif_extent(data)
+    if extent is None:
+        return [data]
+    body = b"\0\0\0\0" + block
+    patched = bytearray(data)
+    position, base = extent
+    struct.pack_into(">II", patched, position, len(data) + 8 - base, len(body))
+    return [bytes(patched), struct.pack(">I4s", 8 + len(body), b"mdat"), body]
+
+
+def _avif_exif_extent(data: bytes) -> tuple[int, int] | None:
+    """Return where `iloc` holds offset and length of the EXIF item, and what is added to that offset."""
+    item = re.search(rb"infe\x02\0\0[\0\x01](..)\0\0Exif", data[:65_536], re.DOTALL)
+    at = data.find(b"iloc", 0, 65_536)
+    if item is None or at < 0:
+        return None
+    version, sizes = data[at + 4], struct.unpack_from(">H", data, at + 8)[0]
+    if version > 1 or sizes & 0xFF00 != 0x4400:
+        return None
+    base, method = (sizes >> 4 & 15), 2 * (version == 1)
+    position = at + 12
+    for _ in range(struct.unpack_from(">H", data, at + 10)[0]):
+        extents_at = position + 2 + method + 2 + base
+        (extents,) = struct.unpack_from(">H", data, extents_at)
+        if data[position : position + 2] == item[1]:
+            added = int.from_bytes(data[extents_at - base : extents_at], "big")
+            return (extents_at + 2, added) if extents == 1 else None
+        position = extents_at + 2 + 8 * extents
+    return None

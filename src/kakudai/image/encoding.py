@@ -1,0 +1,186 @@
+"""Encode a picture into the bytes of a format, and say what the format could not hold."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakudai.errors import OutputError
+from kakudai.image import containers, exif
+from kakudai.image.formats import Format
+from kakudai.image.picture import Metadata, Picture, Pixels, full_scale
+from kakudai.image.vips import EXIF, ICC, XMP, libvips, one_line
+
+ROWS = 256
+"""Rows converted at a time, so that no second copy of the picture in floating point exists."""
+DTYPES = {8: np.uint8, 12: np.uint16, 16: np.uint16, 32: np.float32}
+PLACEHOLDER = b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0"
+"""An EXIF block without entries."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be written: bits per channel, quality (1 to 100) or None, sentences on what is lost."""
+
+    depth: int
+    quality: int | None
+    notes: tuple[str, ...]
+
+
+def make_plan(picture: Picture, entry: Format, quality: int | None, depth: int | None) -> Plan:
+    """Choose depth and quality for a picture in a format."""
+    own = picture.color.dtype.itemsize * 8
+    wanted = depth or own
+    best = max((bits for bits in entry.depths if bits <= wanted), default=entry.depths[0])
+    notes = []
+    name = entry.title
+    if best < wanted:
+        kind = "floating-point values" if wanted == 32 else f"{wanted}-bit channels"
+        notes.append(f"{name} cannot hold {kind}: written with {best} bits")
+    if picture.alpha is not None and not entry.alpha:
+        notes.append(f"{name} cannot hold transparency: the picture was laid on white")
+    if picture.channels == 1 and not entry.grey:
+        notes.append(f"{name} has no grey: written as RGB with equal channels")
+    return Plan(best, (quality or entry.quality) if entry.quality else None, tuple(notes))
+
+
+def encode(picture: Picture, entry: Format, plan: Plan) -> tuple[list[bytes | memoryview], tuple[str, ...]]:
+    """Return the file in pieces, and what it could not hold of the metadata.
+
+    Raises:
+        OutputError: the encoder gave up.
+    """
+    vips = libvips()
+    pixels = to_depth(_joined(picture, entry), plan.depth)
+    try:
+        image = _image(pixels, picture, entry)
+        image, metadata, notes = _carried(image, picture.metadata, entry)
+        keep = "icc|xmp|exif" if image.get_typeof(EXIF) else "icc|xmp"  # else libvips makes up an EXIF block
+        data = getattr(image, f"{entry.saver}_buffer")(keep=keep, **_options(entry, plan, pixels))
+    except (vips.Error, UnicodeDecodeError) as error:
+        raise OutputError(
+            f"{entry.title} encoder failed: {one_line(error)}", "try another --format"
+        ) from None
+    pieces, more = _with_metadata(data, metadata, entry, pixels.shape)
+    return pieces, (*notes, *more)
+
+
+def to_depth(pixels: Pixels, bits: int) -> Pixels:
+    """Convert between 8, 12, 16 bits and float, rounding half up; 12 bits stand in the upper bits of 16.
+
+    Convention: full scale maps to full scale, so 8 to 16 bits is times 257, and there and back changes
+        nothing.
+    """
+    dtype = np.dtype(DTYPES[bits])
+    if pixels.dtype == dtype and bits != 12:
+        return pixels
+    output = np.empty(pixels.shape, dtype)
+    top = 1.0 if bits == 32 else float((1 << bits) - 1)
+    factor = np.float64(top / full_scale(pixels.dtype))
+    for start in range(0, len(pixels), ROWS):
+        rows = pixels[start : start + ROWS] * factor
+        output[start : start + ROWS] = rows if bits == 32 else np.floor(np.clip(rows, 0.0, top) + 0.5)
+    if bits == 12:
+        output <<= 4
+    return output
+
+
+def _joined(picture: Picture, entry: Format) -> Pixels:
+    """Return colour and alpha as one array, or colour laid on white where the format has no alpha."""
+    color, alpha = picture.color, picture.alpha
+    if alpha is None:
+        return color
+    if entry.alpha:
+        return np.concatenate([color, alpha], axis=2)
+    white = full_scale(color.dtype)
+    output = np.empty_like(color)
+    for start in range(0, len(color), ROWS):
+        rows = slice(start, start + ROWS)
+        share: NDArray[Any] = alpha[rows] / np.float32(white)
+        mixed = color[rows] * share + np.float32(white) * (1 - share)
+        output[rows] = mixed if color.dtype.kind == "f" else np.floor(mixed + 0.5)
+    return output
+
+
+def _image(pixels: Pixels, picture: Picture, entry: Format) -> Any:
+    """Return a libvips image; grey becomes RGB, through its profile, where the format has no grey."""
+    vips = libvips()
+    grey = pixels.shape[2] <= 2
+    names = {"uint8": ("b-w", "srgb"), "uint16": ("grey16", "rgb16"), "float32": ("b-w", "scrgb")}
+    image = vips.Image.new_from_array(np.ascontiguousarray(pixels))
+    image = image.copy(interpretation=names[pixels.dtype.name][0 if grey else 1])
+    if not grey or entry.grey:
+        return image
+    alpha = image[1] if image.bands == 2 else None
+    color = image[0]
+    if picture.metadata.icc:
+        color.set_type(vips.GValue.blob_type, ICC, picture.metadata.icc)
+        depth = 16 if pixels.dtype == np.uint16 else 8
+        color = color.icc_transform("srgb", embedded=True, depth=depth, intent="relative")
+    else:
+        color = color.bandjoin([color, color])
+    color = color if alpha is None else color.bandjoin(alpha)
+    return color.copy(interpretation=names[pixels.dtype.name][1])
+
+
+def _carried(image: Any, metadata: Metadata, entry: Format) -> tuple[Any, Metadata, tuple[str, ...]]:
+    """Attach what libvips writes itself, drop what the format has no room for, and say so."""
+    vips = libvips()
+    notes: list[str] = []
+    image = image.copy()
+    if metadata.icc and metadata.icc[16:20] == b"GRAY" and not entry.grey:
+        metadata = replace(metadata, icc=None)
+        notes.append(
+            f"{entry.title} has no grey: the grey colour profile was applied, and the picture is sRGB"
+        )
+    if metadata.exif and entry.max_exif and len(metadata.exif) > entry.max_exif:
+        notes.append(f"{entry.title} cannot hold EXIF of {len(metadata.exif)} bytes: dropped")
+        metadata = replace(metadata, exif=None)
+    if metadata.xmp and entry.max_xmp and len(metadata.xmp) > entry.max_xmp:
+        notes.append(f"{entry.title} cannot hold XMP of {len(metadata.xmp)} bytes: dropped")
+        metadata = replace(metadata, xmp=None)
+    image.remove(ICC) if image.get_typeof(ICC) else None
+    if metadata.icc:
+        image.set_type(vips.GValue.blob_type, ICC, metadata.icc)
+    if metadata.xmp and entry.name != "png":
+        image.set_type(vips.GValue.blob_type, XMP, metadata.xmp)
+    if entry.name == "avif" and (metadata.exif or metadata.resolution):
+        image.set_type(vips.GValue.blob_type, EXIF, PLACEHOLDER)
+    return image, metadata, tuple(notes)
+
+
+def _options(entry: Format, plan: Plan, pixels: Pixels) -> dict[str, Any]:
+    """Return the arguments of libvips' saver."""
+    options = dict(entry.options)
+    if plan.quality is not None:
+        options["Q"] = plan.quality
+    if entry.name == "webp" and plan.quality == 100:
+        options |= {"lossless": True, "exact": True, "smart_subsample": False}
+    if entry.name == "avif":
+        options["bitdepth"] = plan.depth
+    if entry.name == "tiff":
+        options["predictor"] = "float" if plan.depth == 32 else "horizontal"
+        options["bigtiff"] = pixels.nbytes > 4_000_000_000
+    return options
+
+
+def _with_metadata(
+    data: bytes, metadata: Metadata, entry: Format, shape: tuple[int, ...]
+) -> tuple[list[bytes | memoryview], tuple[str, ...]]:
+    """Put resolution and EXIF into the encoded file."""
+    height, width = shape[:2]
+    dpi = metadata.resolution
+    block = exif.fitted(metadata.exif, width, height, dpi, add=entry.name in ("webp", "avif"))
+    if entry.name == "png":
+        return containers.png_with(data, dpi, block, metadata.xmp), ()
+    if entry.name == "jpeg":
+        return containers.jpeg_with(data, dpi, block), ()
+    if entry.name == "webp":
+        return containers.webp_with(data, (width, height), block), ()
+    if entry.name == "avif":
+        return containers.avif_with(data, block), ()
+    if exif.byte_order(data):
+        return containers.tiff_with(data, dpi, block), ()
+    lost = ("a TIFF over 4 GB is written without EXIF",) if block else ()
+    return [data], lost

@@ -1,0 +1,125 @@
+"""The one table of picture formats: how each is recognised, decoded, encoded, and what it can hold."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from kakudai.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One picture format.
+
+    Args:
+        name: Lower-case name, the word of `--format`.
+        extensions: Without dots; the first one is used for new files.
+        magic: Decides from the first 64 bytes of a file whether it is of this format.
+        loader: The libvips operation that decodes it, or "" where Pillow does.
+        saver: The libvips operation that encodes it, or "" where kakudai does not write the format.
+        options: What the saver is always called with.
+        quality: The quality used when none is asked for; None where the format is always lossless.
+        depths: Bits per channel that can be written; 32 is floating point.
+        alpha: Whether transparency can be written.
+        grey: Whether one-channel pictures can be written as such.
+        max_side: Largest width and height that can be written, in pixels; None is no limit worth naming.
+        max_exif: Largest EXIF block that can be written, in bytes, likewise.
+        max_xmp: Largest XMP packet that can be written, in bytes, likewise.
+    """
+
+    name: str
+    extensions: tuple[str, ...]
+    magic: Callable[[bytes], bool]
+    loader: str
+    saver: str = ""
+    options: dict[str, Any] = field(default_factory=dict)
+    quality: int | None = None
+    depths: tuple[int, ...] = (8,)
+    alpha: bool = True
+    grey: bool = True
+    max_side: int | None = None
+    max_exif: int | None = None
+    max_xmp: int | None = None
+
+    @property
+    def title(self) -> str:
+        """The name as people write it."""
+        return {"webp": "WebP"}.get(self.name, self.name.upper())
+
+
+def _starts(*prefixes: bytes) -> Callable[[bytes], bool]:
+    return lambda head: head.startswith(prefixes)
+
+
+def _is_webp(head: bytes) -> bool:
+    return head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+
+
+def _is_avif(head: bytes) -> bool:
+    """Accept an ISO media file whose major or compatible brands name AVIF; HEIC (HEVC) is not decoded."""
+    if head[4:8] != b"ftyp":
+        return False
+    size = int.from_bytes(head[:4], "big")
+    brands = [head[8:12]] + [head[i : i + 4] for i in range(16, min(size, len(head)), 4)]
+    return b"avif" in brands or b"avis" in brands
+
+
+FORMATS: dict[str, Format] = {
+    entry.name: entry
+    for entry in (
+        Format(
+            "png", ("png", "apng"), _starts(b"\x89PNG\r\n\x1a\n"), "pngload", "pngsave",
+            options={"compression": 6, "filter": "none"}, depths=(8, 16),
+        ),
+        Format(
+            "jpeg", ("jpg", "jpeg", "jpe", "jfif"), _starts(b"\xff\xd8\xff"), "jpegload", "jpegsave",
+            options={"subsample_mode": "off", "optimize_coding": True}, quality=95, alpha=False,
+            max_side=65_535, max_exif=65_000, max_xmp=65_502,
+        ),
+        Format(
+            "webp", ("webp",), _is_webp, "webpload", "webpsave",
+            options={"smart_subsample": True}, quality=95, grey=False, max_side=16_383,
+        ),
+        Format(
+            "tiff", ("tif", "tiff"), _starts(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "tiffload", "tiffsave",
+            options={"compression": "deflate"}, depths=(8, 16, 32),
+        ),
+        Format(
+            "avif", ("avif",), _is_avif, "heifload", "heifsave",
+            options={"compression": "av1", "subsample_mode": "off"}, quality=85, depths=(8, 12), grey=False,
+            max_side=16_384,
+        ),
+        Format("gif", ("gif",), _starts(b"GIF87a", b"GIF89a"), "gifload"),
+        Format("bmp", ("bmp", "dib"), _starts(b"BM"), ""),
+    )
+}  # fmt: skip
+"""Every format that is read; those with a `saver` are written too. Nothing outside this table is ever decoded."""
+
+SNIFFED = 64
+"""Bytes from the start of a file that are enough to recognise its format."""
+
+
+def output_formats() -> tuple[str, ...]:
+    """Return the names of the formats that can be written."""
+    return tuple(name for name, entry in FORMATS.items() if entry.saver)
+
+
+def sniff(head: bytes) -> Format | None:
+    """Return the format of a file by its first `SNIFFED` bytes; its name plays no part."""
+    return next((entry for entry in FORMATS.values() if entry.magic(head)), None)
+
+
+def find_output_format(name: str) -> Format:
+    """Return the format of a name or extension such as "jpg", ".png", "WebP".
+
+    Raises:
+        UsageError: the format is unknown, or can only be read.
+    """
+    word = name.lower().lstrip(".")
+    for entry in FORMATS.values():
+        if entry.saver and (word == entry.name or word in entry.extensions):
+            return entry
+    raise UsageError(
+        f"cannot write the format {name!r}; accepted are {', '.join(output_formats())}",
+        "choose one of them with --format, or give the output file such an extension",
+    )

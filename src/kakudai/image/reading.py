@@ -1,0 +1,197 @@
+"""Decode one still picture from a file or from bytes, with its metadata."""
+
+import contextlib
+import io
+import mmap
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from kakudai.errors import OutOfMemory, PictureNotFound, PictureTooLarge, PictureUnreadable
+from kakudai.image import bmp, containers, exif, vips
+from kakudai.image.formats import FORMATS, SNIFFED, Format, sniff
+from kakudai.image.picture import Metadata, Picture, Pixels
+
+MAX_PIXELS = 179_000_000
+"""Default limit of width times height: more takes over half a gigabyte decoded, at 8 bits."""
+MAX_PROFILE = 4 << 20
+"""Bytes of colour profile that are kept."""
+
+TURNS = {
+    2: (False, 1, -1), 3: (False, -1, -1), 4: (False, -1, 1), 5: (True, 1, 1),
+    6: (True, 1, -1), 7: (True, -1, -1), 8: (True, -1, 1),
+}  # fmt: skip
+"""EXIF orientation -> swap rows with columns first, then the step along rows and along columns."""
+
+
+def read_image(source: str | os.PathLike[str] | bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Decode a still picture; of an animation or a document of several pages, the first.
+
+    Nothing is converted that a `Picture` can hold: depth, grey, alpha and colour profile stay. Exceptions,
+    each told in `metadata.notes`: CMYK and Lab become sRGB, 32-bit integers 16 bits. Palettes become RGB, 1
+    to 4 bits grey become 8.
+
+    Args:
+        source: A path, or the bytes of an encoded picture.
+        max_pixels: Largest width times height, checked in the header before decoding; 0 lifts the limit.
+
+    Raises:
+        PictureNotFound: there is no such file, or it is a folder.
+        PictureUnreadable: empty, truncated, corrupt, not a picture, of a format that is not allowed, or not
+            permitted.
+        PictureTooLarge: more pixels than `max_pixels`.
+
+    Convention: EXIF orientation is applied to the pixels, once, and the tag becomes 1. A PNG's gAMA and cHRM
+        are not applied: browsers differ on them, and most files that state a gamma state it wrongly. A note
+        tells.
+    """
+    name = "the picture" if isinstance(source, bytes | bytearray | memoryview) else repr(os.fspath(source))
+    with _opened(source, name) as file:
+        head = file.read(SNIFFED)
+        entry = sniff(head)
+        if entry is None:
+            raise _not_a_picture(head, name)
+        file.seek(0)
+        try:
+            return _decode(file, entry, name, max_pixels)
+        except MemoryError:
+            raise OutOfMemory(
+                f"{name} does not fit into memory", "close other programs, or use a larger machine"
+            ) from None
+
+
+@contextlib.contextmanager
+def _opened(source: Any, name: str) -> Iterator[BinaryIO]:
+    """Yield a seekable file, or one of the named errors."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        yield io.BytesIO(source)
+        return
+    try:
+        mode = Path(source).stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise PictureNotFound(f"{name} is a folder, not a picture", "name the files in it")
+        if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+            raise PictureUnreadable(f"{name} is a device, not a picture", "name a file")
+        file = Path(source).open("rb")  # noqa: SIM115
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a zero byte in the name
+        raise PictureNotFound(f"there is no file {name}", "check the spelling of the path") from None
+    except OSError as error:
+        hint = (
+            "check the permissions" if isinstance(error, PermissionError) else "check the disk and the path"
+        )
+        raise PictureUnreadable(f"{name} cannot be read: {error.strerror or error}", hint) from None
+    with file:
+        yield file if file.seekable() else io.BytesIO(file.read())
+
+
+def _not_a_picture(head: bytes, name: str) -> PictureUnreadable:
+    if not head:
+        return PictureUnreadable(f"{name} is empty", "copy or download the file again")
+    known = ", ".join(entry.name.upper() for entry in FORMATS.values())
+    return PictureUnreadable(
+        f"{name} is not a picture that kakudai reads ({known})", "convert it to PNG first"
+    )
+
+
+def _decode(file: BinaryIO, entry: Format, name: str, max_pixels: int) -> Picture:
+    def check(width: int, height: int) -> None:
+        if max_pixels and width * height > max_pixels:
+            raise PictureTooLarge(
+                f"{name} has {width} x {height} pixels; the limit is {max_pixels}",
+                "raise it with --max-pixels N, or lift it with --max-pixels 0",
+            )
+
+    try:
+        pixels, fields = vips.decode(file, entry, check) if entry.loader else bmp.decode(file, check)
+        file.seek(0)
+        notes, dpi, block, turn = _statements(file, entry, fields)
+    except vips.Broken as error:
+        raise PictureUnreadable(
+            f"{name} is a damaged or unsupported {entry.name.upper()} file: {error}",
+            "open it in another program and save it again",
+        ) from None
+    if turn != 1:
+        pixels = turned(pixels, turn)
+        dpi = dpi[::-1] if dpi and turn >= 5 else dpi
+    color, alpha = _split(pixels)
+    icc, more = _profile(fields.icc, color.shape[2])
+    metadata = Metadata(icc, block, _upright_xmp(fields.xmp), dpi, entry.name, (*fields.notes, *notes, *more))
+    return Picture(color, alpha, metadata)
+
+
+def _split(pixels: Pixels) -> tuple[Pixels, Pixels | None]:
+    """Set alpha apart. Shape: (H, W, 1..4) -> (H, W, 1|3) and (H, W, 1) or None, both contiguous."""
+    bands = pixels.shape[2]
+    if bands in (1, 3):
+        return np.ascontiguousarray(pixels), None
+    return np.ascontiguousarray(pixels[..., :-1]), np.ascontiguousarray(pixels[..., -1:])
+
+
+def turned(pixels: Pixels, orientation: int) -> Pixels:
+    """Turn pixels as EXIF orientation 2 to 8 asks: the first row becomes the top of the scene."""
+    swap, rows, columns = TURNS[orientation]
+    return (pixels.transpose(1, 0, 2) if swap else pixels)[::rows, ::columns]
+
+
+def _statements(
+    file: BinaryIO, entry: Format, fields: vips.Fields
+) -> tuple[list[str], containers.Dpi, bytes | None, int]:
+    """Return notes, dpi, upright EXIF block and orientation, from the container itself."""
+    notes: list[str] = []
+    dpi: containers.Dpi = fields.dpi
+    block = fields.exif.removeprefix(exif.PREFIX) if fields.exif else None
+    frames = fields.pages
+    if entry.name == "tiff":
+        with _mapped(file) as data:
+            block, dpi, turn = exif.from_tiff(data), exif.resolution(data), exif.orientation(data)
+    else:
+        turn = (
+            1 if entry.name == "avif" else exif.orientation(block)
+        )  # AVIF turns by its own `irot`, already applied
+    if entry.name == "png":
+        dpi, animated, gamma = containers.png_statements(file.read(1 << 20))
+        frames = max(frames, animated)
+        if gamma and abs(gamma * 2.2 - 1.0) > 0.05:
+            notes.append(f"the file's gamma of {gamma:g} was not applied; its values were taken as sRGB")
+    elif entry.name == "jpeg":
+        dpi = containers.jpeg_dpi(file.read(1 << 17))
+    if frames > 1:
+        notes.append(f"only the first of {frames} {'pages' if entry.name == 'tiff' else 'frames'} was read")
+    dpi = dpi or exif.resolution(block)
+    upright = exif.upright(block) if block else None
+    if block and upright is None:
+        notes.append("the EXIF block is damaged and was dropped")
+    return notes, dpi, upright, turn
+
+
+@contextlib.contextmanager
+def _mapped(file: BinaryIO) -> Iterator[Any]:
+    """Yield the whole file like bytes, without reading it where it is one on disk."""
+    if isinstance(file, io.BytesIO):
+        yield file.getvalue()
+    else:
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            yield data
+
+
+def _profile(icc: bytes | None, channels: int) -> tuple[bytes | None, list[str]]:
+    """Keep a colour profile that fits the pixels; an ICC header names its colour space at byte 16."""
+    if not icc:
+        return None, []
+    if len(icc) > MAX_PROFILE:
+        return None, [
+            f"the colour profile of {len(icc)} bytes is over the limit of {MAX_PROFILE} and was dropped"
+        ]
+    if icc[16:20] != (b"GRAY" if channels == 1 else b"RGB "):
+        return None, ["the colour profile is not of the picture's colour space and was dropped"]
+    return icc, []
+
+
+def _upright_xmp(xmp: bytes | None) -> bytes | None:
+    """Set the copy of the orientation that XMP may hold to 1 as well."""
+    return re.sub(rb"(tiff:Orientation\s*(?:=\s*[\"']|>)\s*)[2-8]", rb"\g<1>1", xmp) if xmp else None

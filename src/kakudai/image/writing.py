@@ -1,0 +1,160 @@
+"""Write a picture into a file that appears whole or not at all."""
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from kakudai.errors import OutputError, UsageError
+from kakudai.image.encoding import encode, make_plan
+from kakudai.image.formats import Format, find_output_format
+from kakudai.image.picture import Picture
+
+HINTS = {
+    errno.ENOSPC: "make room on the disk, or write elsewhere",
+    errno.EFBIG: "the file system or a limit of this process forbids files of that size",
+    errno.EDQUOT: "the disk quota is used up: make room, or write elsewhere",
+    errno.EACCES: "check the permissions of the folder",
+    errno.EPERM: "check the permissions of the folder",
+    errno.EROFS: "the disk is read-only: write elsewhere",
+    errno.ENOENT: "create the folder first, or write elsewhere",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
+
+
+def write_image(
+    picture: Picture,
+    target: str | os.PathLike[str] | BinaryIO,
+    *,
+    format: str | None = None,  # noqa: A002 - the word of the command line
+    quality: int | None = None,
+    depth: int | None = None,
+    strip: bool = False,
+) -> tuple[str, ...]:
+    """Write a picture and return one sentence for everything that the format could not hold.
+
+    Args:
+        picture: What to write. Its resolution is written as it stands: `Picture.with_pixels` has scaled it.
+        target: A path, or a binary stream. A file appears there complete, or the old one stays as it was.
+        format: "png", "jpeg", "webp", "tiff", "avif"; by default the target's extension, for a stream the
+            format the picture was read from.
+        quality: 1 to 100 for jpeg, webp, avif (default: see `FORMATS`); 100 makes webp lossless. png and tiff
+            always are.
+        depth: 8 or 16 bits per channel; by default the picture's own, as far as the format can hold it.
+        strip: Leave out EXIF, XMP and resolution. The colour profile stays: without it the colours are
+            others.
+
+    Raises:
+        UsageError: unknown format, quality or depth.
+        OutputError: folder, permission, disk full, larger than the format allows.
+    """
+    if depth not in (None, 8, 16):
+        raise UsageError(
+            f"cannot write {depth} bits per channel; accepted are 8 and 16", "use --depth 8 or --depth 16"
+        )
+    if quality is not None and not 1 <= quality <= 100:
+        raise UsageError(f"quality is {quality}; accepted are 1 to 100", "use --quality 95")
+    path = os.fspath(target) if isinstance(target, str | os.PathLike) else None
+    entry = check_target(
+        target, format or (None if path else picture.metadata.format), picture.width, picture.height
+    )
+    if strip:
+        picture = replace(picture, metadata=replace(picture.metadata, exif=None, xmp=None, resolution=None))
+    plan = make_plan(picture, entry, quality, depth)
+    pieces, notes = encode(picture, entry, plan)
+    with _failing_as_output_error(target):
+        if isinstance(target, str | os.PathLike):
+            _replace(Path(os.path.realpath(target)), pieces)
+        else:
+            for piece in pieces:
+                target.write(piece)
+    return (*plan.notes, *notes)
+
+
+def check_target(target: Any, format: str | None, width: int, height: int) -> Format:  # noqa: A002
+    """Return the format that will be written; meant to be called before any work is done.
+
+    Args:
+        target: A path or a binary stream.
+        format: A name such as "png", or None for the path's extension.
+        width: Of the picture to be written, in pixels; 0 if not yet known.
+        height: Likewise.
+
+    Raises:
+        UsageError: no such format.
+        OutputError: the picture is too large for it, or the folder cannot be written.
+    """
+    path = target if isinstance(target, str | os.PathLike) else None
+    entry = find_output_format(format or (Path(path).suffix if path else ""))
+    if entry.max_side and max(width, height) > entry.max_side:
+        raise OutputError(
+            f"{entry.title} holds at most {entry.max_side} pixels a side, the result has {width} x {height}",
+            "use --format png or tiff",
+        )
+    if path is not None:
+        with _failing_as_output_error(target):
+            _probe(Path(os.path.realpath(path)))
+    return entry
+
+
+def _probe(path: Path) -> None:
+    """Raise OSError unless a file can be made beside `path`, and `path` may be replaced."""
+    if path.is_dir():
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if path.exists() and not os.access(path, os.W_OK):
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+    if not _is_special(path):
+        with _temporary(path):
+            pass
+
+
+@contextlib.contextmanager
+def _failing_as_output_error(target: Any) -> Iterator[None]:
+    """Turn what the operating system says into one line with a hint."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise  # the reader of a pipe left: that is for the command line to end on quietly
+    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+        name = repr(os.fspath(target)) if isinstance(target, str | os.PathLike) else "the output stream"
+        number = error.errno if isinstance(error, OSError) else None
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise OutputError(
+            f"cannot write {name}: {reason}", HINTS.get(number or 0, "check the path, or write elsewhere")
+        ) from None
+
+
+def _is_special(path: Path) -> bool:
+    """Tell whether the path is a device or pipe, as /dev/stdout is: to be written, never replaced."""
+    return path.exists() and not stat.S_ISREG(path.stat().st_mode)
+
+
+@contextlib.contextmanager
+def _temporary(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
+    """Yield a new file in the folder of `path` that is gone afterwards unless it was renamed."""
+    beside = path.with_name(f".kakudai-{secrets.token_hex(8)}.part")
+    with beside.open("xb") as file:
+        try:
+            yield beside, file
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+def _replace(path: Path, pieces: list[bytes | memoryview]) -> None:
+    """Write a file whole: new file, flush, rename over the old one, whose permissions it takes."""
+    if _is_special(path):
+        with path.open("wb") as file:
+            file.writelines(pieces)
+        return
+    with _temporary(path) as (beside, file):
+        file.writelines(pieces)
+        file.flush()
+        os.fsync(file.fileno())
+        if path.exists():
+            beside.chmod(stat.S_IMODE(path.stat().st_mode))
+        beside.replace(path)
