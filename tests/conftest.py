@@ -8,7 +8,9 @@ import pytest
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder of pictures and models that are not part of the project; its tests are skipped without it, but not in CI."""
+    """The folder of pictures and models that are not part of the project; its tests are skipped without it, but not
+    in CI.
+    """
     default = Path(__file__).parents[2] / "shared"
     folder = Path(os.environ.get("KAKUDAI_SHARED", default))
     if not folder.is_dir():

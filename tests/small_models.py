@@ -40,7 +40,9 @@ def nearest(factor: int = 2, *, after: list[onnx.NodeProto] | None = None, **car
 def spoiled(kind: str) -> bytes:
     """Return a network that fails in one way: nan, inf, zeros, shift, swap, half, square, wrong-size."""
     constants = {"nan": np.nan, "inf": np.inf, "zeros": 0.0, "half": 0.5}
-    constant = helper.make_node("Constant", [], ["k"], value=numpy_helper.from_array(np.float32(constants.get(kind, 0.06))))
+    constant = helper.make_node(
+        "Constant", [], ["k"], value=numpy_helper.from_array(np.float32(constants.get(kind, 0.06)))
+    )
     if kind == "wrong-size":
         return nearest(3, scale="2")
     if kind == "swap":
@@ -53,7 +55,9 @@ def spoiled(kind: str) -> bytes:
 
 
 def convolutional(halo: str = "3", *, channels: int = 16, seed: int = 0) -> bytes:
-    """Three random 3x3 convolutions and a pixel shuffle, added to nearest-neighbour enlargement; it reaches three pixels."""
+    """Three random 3x3 convolutions and a pixel shuffle, added to nearest-neighbour enlargement; it reaches three
+    pixels.
+    """
     rng = np.random.default_rng(seed)
     sizes = [(channels, 3), (channels, channels), (12, channels)]
     weights: dict[str, np.ndarray] = {"scales": np.array([1, 1, 2, 2], np.float32)}

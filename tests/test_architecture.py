@@ -88,6 +88,11 @@ def test_nothing_heavy_is_loaded_without_need(words: list[str]) -> None:
     assert result.stdout.splitlines()[-1].split() == ["loaded:"]
 
 
+def is_option(argument: ast.arg) -> bool:
+    """Say whether an argument is an option of the command line, which Typer passes by name."""
+    return argument.annotation is not None and ast.unparse(argument.annotation).startswith("Annotated[")
+
+
 def test_files_and_functions_stay_readable() -> None:
     wrong = []
     for path in FILES:
@@ -97,10 +102,10 @@ def test_files_and_functions_stay_readable() -> None:
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 lines = (node.end_lineno or node.lineno) - node.lineno + 1
-                positional = [a.arg for a in node.args.args if a.arg not in ("self", "cls")]
+                positional = [a.arg for a in node.args.args if a.arg not in ("self", "cls") and not is_option(a)]
                 if lines > 100:
                     wrong.append(f"{path.relative_to(ROOT)}: {node.name} has {lines} lines")
-                if len(positional) > 6:
+                if len(positional) > 5:
                     wrong.append(f"{path.relative_to(ROOT)}: {node.name} takes {len(positional)} positional arguments")
     assert not wrong
 

@@ -31,7 +31,11 @@ def pack(folder: Path, tmp_path: Path) -> Pack:
 
 
 def test_pictures_and_licences_come_back(pack: Pack, folder: Path, tmp_path: Path) -> None:
-    assert [(p.name, p.licence) for p in pack.pictures] == [("a", "CC0-1.0"), ("b", "CC-BY-4.0"), ("grey", "unknown")]
+    assert [(p.name, p.licence) for p in pack.pictures] == [
+        ("a", "CC0-1.0"),
+        ("b", "CC-BY-4.0"),
+        ("grey", "unknown"),
+    ]
     for picture in open_pack(tmp_path / "pack").pictures:
         original = np.asarray(Image.open(folder / f"{picture.name}.png").convert("RGB"))
         np.testing.assert_array_equal(pack.image(picture), original)
@@ -94,6 +98,6 @@ def test_every_blur_is_offered_and_makes_softer(pack: Pack) -> None:
 
 
 def test_a_patch_larger_than_a_picture_is_named(pack: Pack) -> None:
+    pairs = Pairs(pack, scale=2, color="luma")
     with pytest.raises(RecipeError, match="smaller than the patch"):
-        for step in range(50):
-            Pairs(pack, scale=2, color="luma").batch(4, 32, seed=0, step=step)
+        pairs.batch(4, 32, seed=0, step=0)

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.small_models import convolutional, spoiled
 
 from kakudai.engine.guard import fault
 from kakudai.engine.upscaler import Upscaler
 from kakudai.errors import WrongResult
 from kakudai.models import find_model
-from tests.small_models import convolutional, spoiled
 
 
 def photograph(size: int = 96) -> np.ndarray:
@@ -36,7 +36,10 @@ def load(tmp_path: Path):
 )  # fmt: skip
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
 def test_a_network_that_fails_is_an_error_and_never_a_picture(kind: str, message: str, runtime, load) -> None:
-    with Upscaler(model=load(spoiled(kind)), runtime=runtime) as upscaler, pytest.raises(WrongResult, match=message):
+    with (
+        Upscaler(model=load(spoiled(kind)), runtime=runtime) as upscaler,
+        pytest.raises(WrongResult, match=message),
+    ):
         upscaler.upscale(photograph())
 
 

@@ -56,7 +56,14 @@ def test_impossible_scales_are_refused(scale: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "wish", [{"width": 0}, {"height": -5}, {"fit": (10, 0)}, {"scale": 2.0, "width": 100}, {"width": 10, "fit": (1, 1)}]
+    "wish",
+    [
+        {"width": 0},
+        {"height": -5},
+        {"fit": (10, 0)},
+        {"scale": 2.0, "width": 100},
+        {"width": 10, "fit": (1, 1)},
+    ],
 )
 def test_impossible_sizes_are_refused(wish) -> None:
     with pytest.raises(UsageError):

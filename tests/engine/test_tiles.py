@@ -29,7 +29,9 @@ def test_tiles_are_as_equal_as_can_be_and_come_in_reading_order(height: int, wid
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 20), st.integers(0, 60), st.integers(1, 8))
-def test_a_tile_is_a_window_of_the_mirrored_picture(height: int, width: int, tile: int, halo: int, multiple: int) -> None:
+def test_a_tile_is_a_window_of_the_mirrored_picture(
+    height: int, width: int, tile: int, halo: int, multiple: int
+) -> None:
     image = np.arange(height * width).reshape(height, width, 1)
     margin = halo + tile + multiple
     mirrored = np.pad(image, ((margin, margin), (margin, margin), (0, 0)), mode="symmetric")
@@ -47,7 +49,9 @@ def test_inside_the_picture_nothing_is_copied() -> None:
     assert np.shares_memory(extract(image, Tile(10, 10, 20, 20), 5), image)
 
 
-@pytest.mark.parametrize(("height", "width", "workers"), [(1, 1, 2), (100, 100, 2), (469, 750, 2), (3000, 4000, 8), (40, 4000, 4)])
+@pytest.mark.parametrize(
+    ("height", "width", "workers"), [(1, 1, 2), (100, 100, 2), (469, 750, 2), (3000, 4000, 8), (40, 4000, 4)]
+)
 def test_the_default_tile_keeps_all_workers_busy_without_being_tiny(height: int, width: int, workers: int) -> None:
     tile = default_tile(height, width, workers=workers)
     assert tile <= 256

@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.small_models import convolutional, nearest
 
 from kakudai.engine.memory import largest_tile
 from kakudai.engine.runtimes import available, open_session, usable_processors
@@ -16,7 +17,6 @@ from kakudai.errors import OutOfMemory, RuntimeUnavailable, UsageError
 from kakudai.image.resize import resize
 from kakudai.models import Model, find_model
 from kakudai.networks.ecbsr import ECBSR
-from tests.small_models import convolutional, nearest
 
 RUNTIMES = ["onnxruntime", "openvino"]
 SIZES = [(1, 1), (1, 150), (7, 9), (31, 32), (33, 47), (64, 65), (101, 67)]
@@ -82,7 +82,10 @@ def test_a_halo_that_is_too_small_would_be_seen(tmp_path: Path) -> None:
 
 def test_runtimes_agree(network: Model) -> None:
     image = noise(60, 70, 3, dtype=np.float32)
-    with Upscaler(model=network, runtime="onnxruntime") as a, Upscaler(model=network, runtime="openvino") as b:
+    with (
+        Upscaler(model=network, runtime="onnxruntime") as a,
+        Upscaler(model=network, runtime="openvino") as b,
+    ):
         np.testing.assert_allclose(a.upscale(image), b.upscale(image), atol=1e-5)
 
 
@@ -206,7 +209,9 @@ def test_tiles_are_halved_until_they_fit(network: Model) -> None:
         upscaler._session = hungry = Hungry(upscaler._session, 80)
         from kakudai.image.picture import Picture
 
-        result, report = upscaler.upscale_picture(Picture(image), progress=lambda done, total: seen.append((done, total)))
+        result, report = upscaler.upscale_picture(
+            Picture(image), progress=lambda done, total: seen.append((done, total))
+        )
         np.testing.assert_array_equal(result.color, expected)
         assert report.tile == 50
         assert max(hungry.seen) == 186
@@ -243,7 +248,14 @@ def test_every_size_and_scale_comes_out_as_planned(doubler: Model, height: int, 
 
 
 @pytest.mark.parametrize(
-    "image", ["text", np.zeros((4, 4), bool), np.zeros((4, 4, 5), np.uint8), np.zeros((0, 4, 3), np.uint8), np.zeros(4, np.uint8)]
+    "image",
+    [
+        "text",
+        np.zeros((4, 4), bool),
+        np.zeros((4, 4, 5), np.uint8),
+        np.zeros((0, 4, 3), np.uint8),
+        np.zeros(4, np.uint8),
+    ],
 )
 def test_arrays_that_are_no_pictures_are_refused(doubler: Model, image) -> None:
     with Upscaler(model=doubler) as upscaler, pytest.raises(UsageError, match="is not a picture"):

@@ -31,9 +31,7 @@ def test_visible_pixels_stay_to_the_bit(dtype: str) -> None:
     assert np.array_equal(filled[visible], color[visible])
 
 
-@given(
-    seed=st.integers(0, 99), height=st.integers(1, 40), width=st.integers(1, 40), radius=st.integers(1, 64)
-)
+@given(seed=st.integers(0, 99), height=st.integers(1, 40), width=st.integers(1, 40), radius=st.integers(1, 64))
 def test_hidden_colours_have_no_influence(seed: int, height: int, width: int, radius: int) -> None:
     rng = np.random.default_rng(seed)
     color = rng.integers(0, 256, (height, width, 3), np.uint8)
@@ -75,9 +73,7 @@ def test_opaque_pictures_are_returned_as_they_are() -> None:
 def test_twelve_megapixels_take_seconds() -> None:
     rng = np.random.default_rng(0)
     color = rng.integers(0, 256, (3000, 4000, 3), np.uint8)
-    alpha = (
-        np.where(np.arange(4000) % 1000 < 500, 255, 0).astype(np.uint8)[None, :, None].repeat(3000, axis=0)
-    )
+    alpha = np.where(np.arange(4000) % 1000 < 500, 255, 0).astype(np.uint8)[None, :, None].repeat(3000, axis=0)
     start = time.process_time()
     bleed(color, alpha, 32)
     seconds = time.process_time() - start

@@ -16,9 +16,7 @@ def test_studio_luma_is_16_for_black_and_235_for_white() -> None:
     assert luma_bt601_studio(ends)[:, 0] == pytest.approx([16, 235])
 
 
-@pytest.mark.parametrize(
-    ("rgb", "luma"), [((255, 0, 0), 81.481), ((0, 255, 0), 144.553), ((0, 0, 255), 40.966)]
-)
+@pytest.mark.parametrize(("rgb", "luma"), [((255, 0, 0), 81.481), ((0, 255, 0), 144.553), ((0, 0, 255), 40.966)])
 def test_studio_luma_of_primaries_is_not_rounded(rgb: tuple[int, int, int], luma: float) -> None:
     assert luma_bt601_studio(np.array([rgb], np.uint8))[0, 0] == pytest.approx(luma, abs=1e-9)
 

@@ -109,9 +109,7 @@ def test_what_comes_back_is_as_written_or_named(name: str, dtype: str, channels:
     assert ((back.alpha is None) == (not alpha)) == ("transparency" not in said), said
 
 
-@pytest.mark.parametrize(
-    ("name", "error"), [("jpeg", 6), ("webp", 10), ("avif", 12), ("png", 0), ("tiff", 0)]
-)
+@pytest.mark.parametrize(("name", "error"), [("jpeg", 6), ("webp", 10), ("avif", 12), ("png", 0), ("tiff", 0)])
 def test_smooth_colours_survive(name: str, error: int) -> None:
     picture = smooth_picture()
     back = read_image(written(picture, name)[0])
@@ -154,10 +152,7 @@ def test_metadata_is_carried(name: str) -> None:
     assert isinstance(inner, dict)
     assert inner[0x927C] == (7, len(MAKER), MAKER)
     assert inner[exif.PIXEL_WIDTH] == (3, 1, struct.pack("<H", 64))
-    assert (
-        inner[exif.PIXEL_HEIGHT] == (3, 1, struct.pack("<H", 48))
-        or inner[exif.PIXEL_HEIGHT][2][:2] == b"\x30\0"
-    )
+    assert inner[exif.PIXEL_HEIGHT] == (3, 1, struct.pack("<H", 48)) or inner[exif.PIXEL_HEIGHT][2][:2] == b"\x30\0"
 
 
 @pytest.mark.parametrize("name", output_formats())
@@ -189,7 +184,7 @@ def test_strip_leaves_only_the_profile(name: str) -> None:
 
 @pytest.mark.parametrize("name", output_formats())
 def test_nothing_is_made_up(name: str) -> None:
-    """libvips writes EXIF of its own and 25.4 dpi into files whose picture says nothing of the kind."""
+    """Left to itself, libvips writes EXIF of its own and 25.4 dpi where the picture says nothing."""
     data, _ = written(smooth_picture(), name)
     assert read_image(data).metadata == Metadata(format=name)
     assert b"Exif\0\0" not in data
@@ -229,11 +224,7 @@ def gray_profile(gamma: float) -> bytes:
         table += tag + struct.pack(">II", offset + len(data), len(body))
         data += body
     size = offset + len(data)
-    head = (
-        struct.pack(">I4sI4s4s4s", size, b"lcms", 0x02400000, b"mntr", b"GRAY", b"XYZ ")
-        + b"\0" * 12
-        + b"acsp"
-    )
+    head = struct.pack(">I4sI4s4s4s", size, b"lcms", 0x02400000, b"mntr", b"GRAY", b"XYZ ") + b"\0" * 12 + b"acsp"
     head = head.ljust(68, b"\0") + struct.pack(">iii", 63190, 65536, 54061)
     return head.ljust(128, b"\0") + struct.pack(">I", len(bodies)) + table + data
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kakudai.errors import OutputError, UsageError
+from kakudai.errors import OutputError, PictureError, UsageError
 from kakudai.image.files import check_target, output_formats, read_image, write_image
 from kakudai.image.picture import Metadata, Picture
 
@@ -49,7 +49,7 @@ def test_wrong_usage(target: str, options: dict[str, object], tmp_path: Path) ->
     assert not any(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(("name", "side"), [("webp", 16_384), ("jpeg", 65_536), ("avif", 16_385)])
+@pytest.mark.parametrize(("name", "side"), [("webp", 16_384), ("jpeg", 65_501), ("avif", 16_385)])
 def test_limits_of_formats_are_known_before_the_work(name: str, side: int) -> None:
     check_target(io.BytesIO(), name, side - 1, 1)
     with pytest.raises(OutputError, match=f"holds at most {side - 1} pixels a side"):
@@ -149,3 +149,26 @@ def test_a_closed_pipe_is_left_to_the_caller() -> None:
 
     with pytest.raises(BrokenPipeError):
         write_image(PICTURE, Closed(), format="png")
+
+
+def test_values_that_are_no_numbers_are_not_written(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="not numbers"):
+        write_image(Picture(np.full((2, 2, 1), np.nan, np.float32)), tmp_path / "a.png")
+    assert not any(tmp_path.iterdir())
+
+
+def test_names_that_are_no_utf8(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"\xff\n.png")
+    write_image(PICTURE, path)
+    assert np.array_equal(read_image(path).color, PICTURE.color)
+    path.write_bytes(b"no picture")
+    with pytest.raises(PictureError) as caught:
+        read_image(path)
+    assert caught.value.message.isprintable()
+
+
+def test_the_table_of_formats_is_what_the_code_does() -> None:
+    root = Path(__file__).parents[2]
+    script = root / "benchmarks" / "formats_table.py"
+    done = subprocess.run([sys.executable, str(script), "--check"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"run python benchmarks/formats_table.py\n{done.stderr}"

@@ -67,7 +67,9 @@ def test_output_is_input_enlarged(name: str, channels: int, scale: int, size: tu
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("scale", [1, 2, 3])
 def test_halo_is_measured_not_trusted(name: str, scale: int) -> None:
-    """A change further away than `halo` changes nothing; the halo is not claimed larger than three times what is seen."""
+    """A change further away than `halo` changes nothing; the halo is not claimed larger than three times what is
+    seen.
+    """
     network = with_random_weights(tiny(name, scale=scale))
     with torch.no_grad():
         for parameter in network.parameters():
@@ -119,7 +121,9 @@ def test_merged_branches_are_the_same_network(activation) -> None:
 
 
 def test_merging_equals_running_the_branches_one_by_one() -> None:
-    """The paper's block: five branches side by side, against the one kernel. Away from the border, where padding differs."""
+    """The paper's block: five branches side by side, against the one kernel. Away from the border, where padding
+    differs.
+    """
     block = with_random_weights(ECBSR(channels=16, blocks=1)).body[0]
     x = torch.rand(1, 16, 12, 12)
     conv = nn.functional.conv2d

@@ -128,7 +128,11 @@ def test_schedules(recipe: Recipe) -> None:
 
 def test_training_learns_and_logs(recipe: Recipe, tmp_path: Path) -> None:
     seen = []
-    train(recipe, tmp_path / "run", progress=lambda done, total, figures: seen.append((done, total, dict(figures))))
+    train(
+        recipe,
+        tmp_path / "run",
+        progress=lambda done, total, figures: seen.append((done, total, dict(figures))),
+    )
     assert seen[-1][:2] == (120, 120)
     lines = [json.loads(line) for line in (tmp_path / "run/log.jsonl").read_text().splitlines()]
     psnr = [line["psnr"] for line in lines if "psnr" in line]
@@ -147,16 +151,18 @@ def test_the_same_seed_gives_the_same_losses_and_another_does_not(recipe: Recipe
 
 
 def test_a_killed_run_resumes_with_the_losses_of_one_that_was_not(recipe_file: Path, tmp_path: Path) -> None:
-    """kill -9 in the middle, then resume, against an uninterrupted run: same losses, same weights, to the bit."""
+    """Kill -9 in the middle, then resume, against an uninterrupted run: same losses, same weights, to the bit."""
     recipe = read_recipe(recipe_file, {"steps": "200"})
     whole = train(recipe, tmp_path / "whole")
     code = (
         "import sys, time; from pathlib import Path; from kakudai.train.loop import train;"
         "from kakudai.train.recipe import read_recipe;"
-        "train(read_recipe(Path(sys.argv[1]), {'steps': '200'}), Path(sys.argv[2]), progress=lambda *a: time.sleep(0.01))"
+        "recipe = read_recipe(Path(sys.argv[1]), {'steps': '200'});"
+        "train(recipe, Path(sys.argv[2]), progress=lambda *figures: time.sleep(0.01))"
     )
     folder = tmp_path / "killed"
-    process = subprocess.Popen([sys.executable, "-c", code, str(recipe_file), str(folder)], stderr=subprocess.DEVNULL)
+    words = [sys.executable, "-c", code, str(recipe_file), str(folder)]
+    process = subprocess.Popen(words, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while not (folder / "last.ckpt").exists() and time.monotonic() < deadline:
         time.sleep(0.02)

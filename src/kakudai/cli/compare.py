@@ -17,8 +17,12 @@ SIDE, PLACES, ZOOM = 96, 4, 2
 def compare(
     a: Annotated[Path, typer.Argument(help="A picture.")],
     b: Annotated[Path, typer.Argument(help="Another of the same size.")],
-    reference: Annotated[Path | None, typer.Option("--reference", help="The original both are measured against.")] = None,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="Write a PNG with crops of where they differ most.")] = None,
+    reference: Annotated[
+        Path | None, typer.Option("--reference", help="The original both are measured against.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Write a PNG with crops of where they differ most.")
+    ] = None,
     shave: Annotated[int, typer.Option(help="Pixels cut off each side before measuring.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
@@ -31,7 +35,10 @@ def compare(
     paths = [path for path in (reference, a, b) if path is not None]
     images = [read_image(path).color for path in paths]
     if len({image.shape for image in images}) > 1:
-        found = ", ".join(f"{path.name} {image.shape[1]}x{image.shape[0]}x{image.shape[2]}" for path, image in zip(paths, images, strict=True))
+        found = ", ".join(
+            f"{path.name} {image.shape[1]}x{image.shape[0]}x{image.shape[2]}"
+            for path, image in zip(paths, images, strict=True)
+        )
         raise UsageError(f"the pictures differ in size or channels: {found}", "bring them to one size first")
     first, others = (paths[0], paths[1:])
     rows = [_measure(images[0], image, shave) for image in images[1:]]
@@ -40,7 +47,10 @@ def compare(
         typer.echo(json.dumps({"reference": str(first), "shave": shave, "pictures": result}))
     else:
         titles = ["against " + first.name, *rows[0]]
-        print_table(titles, [[path.name, *(f"{value:.4g}" for value in row.values())] for path, row in zip(others, rows, strict=True)])
+        print_table(
+            titles,
+            [[path.name, *(f"{value:.4g}" for value in row.values())] for path, row in zip(others, rows, strict=True)],
+        )
     if output:
         _write_sheet(paths, images, output)
         say(f"crops: {output}")

@@ -18,7 +18,10 @@ def group() -> None:
 
 @app.command()
 def pack(
-    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Folders of pictures, each with a SOURCES.tsv if licences are known.")],
+    folders: Annotated[
+        list[Path],
+        typer.Argument(metavar="DIR...", help="Folders of pictures, each with a SOURCES.tsv if licences are known."),
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="PACK", help="The pack to write.")],
 ) -> None:
     """Read pictures and write them into one file that training maps into memory.

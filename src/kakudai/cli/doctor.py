@@ -40,7 +40,7 @@ def collect() -> dict[str, dict[str, Any]]:
     return {
         "program": {"kakudai": __version__, "python": sys.version.split()[0], "system": platform.platform()},
         "machine": {
-            "processor": _processor(),
+            "processor": processor_name(),
             "processors": usable_processors(),
             "instructions": " ".join(_flags()) or "unknown",
             "free memory": "unknown" if free is None else f"{free >> 20} MiB",
@@ -49,9 +49,7 @@ def collect() -> dict[str, dict[str, Any]]:
             found.name: f"{found.version or 'not installed'}, {found.reason}{', used' if found is runtimes[0] else ''}"
             for found in runtimes
         },
-        "formats": {
-            entry.name: "read and written" if entry.saver else "read" for entry in FORMATS.values()
-        },
+        "formats": {entry.name: "read and written" if entry.saver else "read" for entry in FORMATS.values()},
         "models": {model.name: f"{model.scale}x, {model.parameters:,} parameters" for model in list_models()},
         "check": {"result": _check()},
     }
@@ -77,7 +75,8 @@ def _check() -> str:
     return "ok"
 
 
-def _processor() -> str:
+def processor_name() -> str:
+    """Name the processor as well as the system does."""
     return _cpuinfo("model name") or platform.processor() or platform.machine()
 
 

@@ -15,11 +15,20 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    sets: Annotated[list[Path] | None, typer.Option("--set", metavar="DIR", help="Folder of high-resolution pictures; may be repeated.")] = None,
-    models: Annotated[list[str] | None, typer.Option("-m", "--model", help="Name or path; may be repeated. All shipped ones of the scale if none.")] = None,
+    sets: Annotated[
+        list[Path] | None,
+        typer.Option("--set", metavar="DIR", help="Folder of high-resolution pictures; may be repeated."),
+    ] = None,
+    models: Annotated[
+        list[str] | None,
+        typer.Option("-m", "--model", help="Name or path; may be repeated. All shipped ones of the scale if none."),
+    ] = None,
     scale: Annotated[int, typer.Option("-s", "--scale", help="Enlargement factor, 2 to 4.")] = 2,
     runtime: Annotated[str, typer.Option(help="auto, onnxruntime or openvino.")] = "auto",
-    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Also write all figures, picture by picture.")] = None,
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Also write all figures, picture by picture."),
+    ] = None,
 ) -> int:
     """Measure PSNR and SSIM by the protocol of the literature, bicubic first.
 

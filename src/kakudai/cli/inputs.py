@@ -85,7 +85,9 @@ def _expand(word: str, extensions: frozenset[str], recursive: bool) -> Iterator[
         yield Found(path)
     elif path.is_dir():
         pattern = path.rglob("*") if recursive else path.iterdir()
-        files = sorted(p for p in pattern if p.suffix.lower() in extensions and p.is_file() and not p.name.startswith("."))
+        files = sorted(
+            p for p in pattern if p.suffix.lower() in extensions and p.is_file() and not p.name.startswith(".")
+        )
         if not files:
             hint = "name another folder" if recursive else "use -r to look into the folders below"
             yield PictureNotFound(f"no pictures in {word}", hint)
@@ -153,7 +155,8 @@ def _settle(source: Path, target: Path, note: str, on_exists: OnExists, taken: d
     key = target.resolve()
     if key in taken and on_exists != "rename":
         error = OutputExists(
-            f"{target} is the result of {taken[key]} already", "use --on-exists rename, or another folder for one of them"
+            f"{target} is the result of {taken[key]} already",
+            "use --on-exists rename, or another folder for one of them",
         )
         return Assignment(source, None, error)
     if key == source.resolve():
@@ -184,5 +187,7 @@ def read_standard_input() -> bytes:
         UsageError: It is a terminal.
     """
     if sys.stdin.isatty():
-        raise UsageError("standard input is a terminal", "pipe a picture into it: cat photo.jpg | kakudai - -o large.png")
+        raise UsageError(
+            "standard input is a terminal", "pipe a picture into it: cat photo.jpg | kakudai - -o large.png"
+        )
     return sys.stdin.buffer.read()

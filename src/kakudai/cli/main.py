@@ -3,8 +3,9 @@
 import difflib
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.exceptions import Abort
@@ -13,7 +14,7 @@ from kakudai.cli import compare, data, doctor, evaluate, models, train, upscale
 from kakudai.cli.report import report_error
 from kakudai.errors import UsageError
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[..., Any]] = {
     "upscale": upscale.upscale,
     "compare": compare.compare,
     "evaluate": evaluate.evaluate,
@@ -28,7 +29,9 @@ DONE, FAILED, INTERRUPTED = 0, 1, 130
 def build() -> typer.Typer:
     """Put the commands together."""
     app = typer.Typer(
-        rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]}, pretty_exceptions_enable=False
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        pretty_exceptions_enable=False,
     )
     app.callback()(program)
     for name, command in COMMANDS.items():
@@ -66,7 +69,9 @@ def main() -> None:
 
 
 def run(words: list[str]) -> int:
-    """Run the program on some words and return its exit code: 0 done, 1 inputs failed, 2 wrong usage, 130 interrupted."""
+    """Run the program on some words and return its exit code: 0 done, 1 inputs failed, 2 wrong usage, 130
+    interrupted.
+    """
     try:
         command = typer.main.get_command(build())
         code = command.main(complete(words), prog_name="kakudai", standalone_mode=False)
@@ -98,4 +103,3 @@ def complete(words: list[str]) -> list[str]:
     if close and not Path(first).exists():
         raise UsageError(f"there is no command {first!r}", f"did you mean: kakudai {close[0]}")
     return ["upscale", *words]
-

@@ -68,19 +68,26 @@ def show(name: Annotated[str, typer.Argument(help="Name or path.")], as_json: As
 
     model = find_model(name)
     if as_json:
-        typer.echo(json.dumps({**model.card, "arguments": json.loads(model.card["arguments"]), "quality": model.quality}))
+        typer.echo(
+            json.dumps({**model.card, "arguments": json.loads(model.card["arguments"]), "quality": model.quality})
+        )
         return
     for key, value in model.card.items():
         if key != "quality":
             typer.echo(f"{key.replace('_', ' ') + ':':<24}{value}")
-    for name, figures in model.quality.items():
-        typer.echo(f"{name + ':':<24}{figures['psnr']:.2f} dB, SSIM {figures['ssim']:.4f}  ({figures['protocol']})")
+    for key, figures in model.quality.items():
+        typer.echo(f"{key + ':':<24}{figures['psnr']:.2f} dB, SSIM {figures['ssim']:.4f}  ({figures['protocol']})")
 
 
 @app.command()
 def verify(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Names or paths; all shipped ones if none.")] = None,
-    sets: Annotated[list[Path] | None, typer.Option("--set", metavar="DIR", help="Folder of a test set; may be repeated.")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Names or paths; all shipped ones if none."),
+    ] = None,
+    sets: Annotated[
+        list[Path] | None, typer.Option("--set", metavar="DIR", help="Folder of a test set; may be repeated.")
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Measure again what the cards say, and fail if a figure has become worse.
@@ -97,7 +104,10 @@ def verify(
     if as_json:
         typer.echo(json.dumps(rows))
     else:
-        table = [[r["model"], r["set"], f"{r['card']:.2f}", f"{r['measured']:.2f}", "ok" if r["ok"] else "WORSE"] for r in rows]
+        table = [
+            [r["model"], r["set"], f"{r['card']:.2f}", f"{r['measured']:.2f}", "ok" if r["ok"] else "WORSE"]
+            for r in rows
+        ]
         print_table(["model", "set", "card dB", "measured dB", ""], table)
     if not rows:
         say("error: the cards state no figure for these sets")
@@ -114,7 +124,15 @@ def _verify(model: "Model", folder: Path) -> list[dict[str, Any]]:
     with Upscaler(model.scale, model=model) as upscaler:
         scores = measure_set(folder, model.scale, {model.name: upscaler.upscale})
     card, measured = model.quality[key]["psnr"], scores.mean(model.name).psnr
-    return [{"model": model.name, "set": key, "card": card, "measured": measured, "ok": measured >= card - TOLERANCE}]
+    return [
+        {
+            "model": model.name,
+            "set": key,
+            "card": card,
+            "measured": measured,
+            "ok": measured >= card - TOLERANCE,
+        }
+    ]
 
 
 def _psnr(model: "Model", name: str) -> str:

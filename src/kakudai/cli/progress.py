@@ -54,9 +54,10 @@ class Progress:
         if job.name not in self.rows:
             self.rows[job.name] = self.bars.add_task(job.name[-40:], total=total, speed="")
         row = self.rows[job.name]
-        speed = self.bars.tasks[self.bars.task_ids.index(row)].finished_speed or self.bars.tasks[
-            self.bars.task_ids.index(row)
-        ].speed
+        speed = (
+            self.bars.tasks[self.bars.task_ids.index(row)].finished_speed
+            or self.bars.tasks[self.bars.task_ids.index(row)].speed
+        )
         megapixels = f"{speed * self.scale**2 / 1e6:.1f} MP/s" if speed else ""
         self.bars.update(row, completed=done, total=total, speed=megapixels)
 

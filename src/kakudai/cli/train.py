@@ -1,6 +1,7 @@
 """`kakudai train`."""
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,19 +16,26 @@ if TYPE_CHECKING:
 
 def train(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe, see recipes/.")],
-    changes: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change one value of the recipe; may be repeated.")] = None,
-    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="RUN", help="Folder of the run; runs/NAME if not given.")] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change one value of the recipe; may be repeated."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="RUN", help="Folder of the run; runs/NAME if not given."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's last checkpoint.")] = False,
-    measure: Annotated[list[Path] | None, typer.Option("--measure", metavar="DIR", help="Test set whose figures go into the card; may be repeated.")] = None,
+    measure: Annotated[
+        list[Path] | None,
+        typer.Option("--measure", metavar="DIR", help="Test set whose figures go into the card; may be repeated."),
+    ] = None,
 ) -> None:
     """Train a network and write it as RUN/NAME.onnx with its card.
 
     Example: kakudai train recipes/photo-x2.toml --measure ../shared/data/test/Set5
     """
-    try:
-        import torch  # noqa: F401
-    except ImportError as error:
-        raise RuntimeUnavailable("training needs torch, which is not installed", "pip install 'kakudai[train]'") from error
+    if find_spec("torch") is None:
+        raise RuntimeUnavailable("training needs torch, which is not installed", "pip install 'kakudai[train]'")
     from kakudai.train.loop import train as run
     from kakudai.train.recipe import read_recipe
 
@@ -59,8 +67,11 @@ def export(recipe: Path, folder: Path, sets: list[Path]) -> Path:
         with Upscaler(settings.scale, model=target) as upscaler:
             scores = measure_set(path, settings.scale, {settings.name: upscaler.upscale})
         mean = scores.mean(settings.name)
-        figures = {"psnr": round(mean.psnr, 4), "ssim": round(mean.ssim, 5), "protocol": str(scores.protocol)}
-        quality[f"{scores.name} x{scores.scale}"] = figures
+        quality[f"{scores.name} x{scores.scale}"] = {
+            "psnr": round(mean.psnr, 4),
+            "ssim": round(mean.ssim, 5),
+            "protocol": str(scores.protocol),
+        }
         say(f"{scores.name} x{scores.scale}: {mean.psnr:.3f} dB, SSIM {mean.ssim:.4f}")
     export_onnx(settings, network, Provenance(recipe.as_posix(), data, licences, provenance.commit, quality), target)
     return target
@@ -70,16 +81,17 @@ def describe_data(recipe: "Recipe", seconds: float) -> tuple[str, str]:
     """Say what a network was trained on, for how long and where, and under which licences the pictures stand."""
     import platform
 
-    from kakudai.cli.doctor import _processor
+    from kakudai.cli.doctor import processor_name
     from kakudai.data.pack import open_pack
 
     pack = open_pack(recipe.pack)
     folders = ", ".join(sorted({picture.folder for picture in pack.pictures}))
     blur = ", ".join(f"{sigma:g}" for sigma in recipe.blur)
     data = (
-        f"{len(pack.pictures)} pictures of {folders}, each also blurred by {blur} pixels, shrunk {recipe.scale} times by "
-        f"antialiased bicubic; {recipe.steps} steps of {recipe.batch} crops of {recipe.patch}x{recipe.patch} low-resolution pixels; "
-        f"{seconds / 3600:.2f} hours, {recipe.threads} threads of {_processor()}, {platform.machine()}"
+        f"{len(pack.pictures)} pictures of {folders}, offered with Gaussian blurs of {blur} pixels, "
+        f"shrunk {recipe.scale} times by antialiased bicubic; {recipe.steps} steps of {recipe.batch} crops of "
+        f"{recipe.patch}x{recipe.patch} low-resolution pixels; {seconds / 3600:.2f} hours on {recipe.threads} "
+        f"processor(s): {processor_name()}, {platform.machine()}"
     )
     return data, "; ".join(f"{name} ({count})" for name, count in pack.licences().items())
 
@@ -89,7 +101,7 @@ def commit() -> str:
     import subprocess
 
     def git(*words: str) -> str:
-        return subprocess.run(["git", *words], capture_output=True, text=True, check=True).stdout.strip()  # noqa: S607
+        return subprocess.run(["git", *words], capture_output=True, text=True, check=True).stdout.strip()
 
     try:
         changed = bool(git("status", "--porcelain", "--untracked-files=no", "--", "src", "recipes"))
@@ -107,7 +119,12 @@ class Bar:
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-            columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[figures]}"), TimeRemainingColumn())
+            columns = (
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[figures]}"),
+                TimeRemainingColumn(),
+            )
             self.bars = Progress(*columns, console=Console(stderr=True))
             self.row = self.bars.add_task("steps", figures="")
             self.bars.start()

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kakudai.cli.inputs import STREAM, Assignment, Found, Naming, assign_targets, find_pictures, read_standard_input
+from kakudai.cli.inputs import (
+    STREAM,
+    Assignment,
+    Found,
+    Naming,
+    assign_targets,
+    find_pictures,
+    read_standard_input,
+)
 from kakudai.cli.report import explain, say
 from kakudai.errors import KakudaiError, UsageError
 
@@ -20,27 +28,43 @@ SCHEMA = 1
 
 
 def upscale(
-    inputs: Annotated[list[str], typer.Argument(metavar="IN...", help="Pictures, folders, patterns, or - for standard input.")],
-    output: Annotated[str | None, typer.Option("-o", "--output", help="File, folder (with its / if it is new), or - for standard output.")] = None,
-    scale: Annotated[float | None, typer.Option("-s", "--scale", help="Enlargement, 0.1 to 16; 2 if no size is given.")] = None,
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="IN...", help="Pictures, folders, patterns, or - for standard input."),
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option("-o", "--output", help="File, folder (with its / if it is new), or - for standard output."),
+    ] = None,
+    scale: Annotated[
+        float | None, typer.Option("-s", "--scale", help="Enlargement, 0.1 to 16; 2 if no size is given.")
+    ] = None,
     width: Annotated[int | None, typer.Option(help="Width of the result in pixels.")] = None,
     height: Annotated[int | None, typer.Option(help="Height of the result in pixels.")] = None,
     fit: Annotated[str | None, typer.Option(metavar="WxH", help="Box that the result fits into.")] = None,
     model: Annotated[str, typer.Option("-m", "--model", help="Name from `kakudai models list`, or path.")] = "auto",
-    tile: Annotated[str, typer.Option(help="Side of the tiles in pixels, auto, or whole. Changes time and memory only.")] = "auto",
+    tile: Annotated[
+        str, typer.Option(help="Side of the tiles in pixels, auto, or whole. Changes time and memory only.")
+    ] = "auto",
     runtime: Annotated[str, typer.Option(help="auto, onnxruntime or openvino.")] = "auto",
     device: Annotated[str, typer.Option(help="auto or cpu.")] = "auto",
     threads: Annotated[int | None, typer.Option(help="Processor threads; all if not given.")] = None,
-    format: Annotated[str | None, typer.Option(help="png, jpeg, webp, tiff or avif; else the ending decides.")] = None,  # noqa: A002
+    format: Annotated[  # noqa: A002 - the word of the command line
+        str | None, typer.Option(help="png, jpeg, webp, tiff or avif; else the ending decides.")
+    ] = None,
     quality: Annotated[int | None, typer.Option(help="1 to 100, for jpeg, webp and avif.")] = None,
     depth: Annotated[int | None, typer.Option(help="8 or 16 bits; else as the input.")] = None,
     strip: Annotated[bool, typer.Option("--strip", help="Leave out EXIF, XMP and resolution.")] = False,
     on_exists: Annotated[str, typer.Option(help="error, skip, overwrite or rename.")] = "error",
-    recursive: Annotated[bool, typer.Option("-r", "--recursive", help="Look into folders below; -o keeps their tree.")] = False,
+    recursive: Annotated[
+        bool, typer.Option("-r", "--recursive", help="Look into folders below; -o keeps their tree.")
+    ] = False,
     max_pixels: Annotated[int, typer.Option(help="Refuse larger inputs; 0 takes all.")] = 179_000_000,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first picture that fails.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object per picture on standard output.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per picture on standard output.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
 ) -> int:
     """Enlarge pictures.
@@ -175,7 +199,7 @@ class Batch:
 
         if self.fail_fast and self.failures:
             return self._finish()
-        jobs = list(self._jobs(assignments))
+        jobs = [job for job in self._jobs(assignments) if self._make_folder(job)]
         with Progress(len(jobs), self.upscaler.model.scale, quiet=self.quiet) as progress:
             results = upscale_files(self.upscaler, jobs, self.options, progress=progress.advance)
             for result in results:
@@ -199,7 +223,13 @@ class Batch:
                 continue
             size, result = (picture.width, picture.height), (plan.size[1], plan.size[0])
             target = STREAM if not isinstance(job.target, Path) else str(job.target)
-            fields = {"output": target, "input_size": size, "output_size": result, "passes": plan.passes, "model": self._model()}
+            fields = {
+                "output": target,
+                "input_size": size,
+                "output_size": result,
+                "passes": plan.passes,
+                "model": self._model(),
+            }
             self._print(job.name, "planned", **fields)
             if not self.as_json:
                 typer.echo(f"{job.name} -> {target}  {sizes(size, result)}  {plan.passes} x {self._model()}")
@@ -211,21 +241,24 @@ class Batch:
         from kakudai.engine.batch import Job
 
         for assignment in assignments:
-            if assignment.target is None:
-                continue
-            source = read_standard_input() if assignment.source == Path(STREAM) else assignment.source
-            if assignment.target == Path(STREAM):
-                yield Job(source, sys.stdout.buffer, str(assignment.source))
-                continue
-            try:
-                assignment.target.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                from kakudai.errors import OutputError
+            if assignment.target is not None:
+                source = read_standard_input() if assignment.source == Path(STREAM) else assignment.source
+                target = sys.stdout.buffer if assignment.target == Path(STREAM) else assignment.target
+                yield Job(source, target, str(assignment.source))
 
-                folder = assignment.target.parent
-                self._fail(str(assignment.source), OutputError(f"{folder} cannot be made: {error.strerror}", "choose another folder"))
-                continue
-            yield Job(source, assignment.target, str(assignment.source))
+    def _make_folder(self, job: "Job") -> bool:
+        """Make the folder of a target where it is missing; say whether there is one now."""
+        from kakudai.errors import OutputError
+
+        if not isinstance(job.target, Path):
+            return True
+        try:
+            job.target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            problem = OutputError(f"{job.target.parent} cannot be made: {error.strerror}", "choose another folder")
+            self._fail(job.name, problem)
+            return False
+        return True
 
     def _say(self, result: "FileResult", line: Any) -> None:
         """Report one finished or failed picture."""

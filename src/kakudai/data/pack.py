@@ -1,7 +1,8 @@
 """A pack: many pictures in one file that training maps into memory, with the licence of each inside.
 
-Layout: the line `kakudai pack 1`, a line of JSON (a list with one object per picture: name, folder, licence, height, width,
-offset), zero bytes up to a multiple of 4096, then the pixels of each picture as (height, width, 3) uint8 RGB at its offset from there.
+Layout: the line `kakudai pack 1`, a line of JSON (a list with one object per picture: name, folder, licence, height,
+width, offset), zero bytes up to a multiple of 4096, then the pixels of each picture as (height, width, 3) uint8 RGB
+at its offset from there.
 """
 
 import csv
@@ -66,9 +67,7 @@ class Pack:
         return {name: names.count(name) for name in sorted(set(names), key=lambda n: (-names.count(n), n))}
 
 
-def pack_folders(
-    folders: Sequence[Path], target: Path, *, progress: Callable[[int, int], None] | None = None
-) -> Pack:
+def pack_folders(folders: Sequence[Path], target: Path, *, progress: Callable[[int, int], None] | None = None) -> Pack:
     """Read every picture directly inside some folders and write them as one pack.
 
     Args:
@@ -92,7 +91,7 @@ def pack_folders(
             for done, (folder, path) in enumerate(files, 1):
                 image = _rgb8(read_image(path))
                 licence = licences[folder].get(path.stem, "unknown")
-                pictures.append(PackedPicture(path.stem, folder.name, licence, *image.shape[:2], offset))
+                pictures.append(PackedPicture(path.stem, folder.name, licence, image.shape[0], image.shape[1], offset))
                 pixels.write(image.tobytes())
                 offset += image.nbytes
                 if progress:

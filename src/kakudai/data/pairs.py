@@ -1,7 +1,8 @@
 """Random pairs of low- and high-resolution crops.
 
-Every picture of a pack is shrunk once, whole, with the exact rounding of the evaluation protocol; crops are cut from that.
-A batch is a pure function of (seed, step): training that was killed goes on with the same batches, and nothing has to be stored.
+Every picture of a pack is shrunk once, whole, with the exact rounding of the evaluation protocol; crops are cut from
+that. A batch is a pure function of (seed, step): training that was killed goes on with the same batches, and nothing
+has to be stored.
 """
 
 from collections.abc import Sequence
@@ -40,8 +41,8 @@ class Pairs:
         pack: Where the pictures are.
         scale: How much smaller the low-resolution side is.
         color: "luma" gives BT.601 full-range luma, "rgb" all three channels.
-        blur: Standard deviations, in high-resolution pixels; each picture is offered once per entry, blurred before it is
-            shrunk. Photographs that were themselves shrunk are sharper than any camera's, and teach over-sharpening.
+        blur: Standard deviations, in high-resolution pixels; each picture is offered once per entry, blurred before it
+            is shrunk. Photographs that were themselves shrunk are sharper than any camera's, and teach over-sharpening.
         threads: Pictures prepared at once.
     """
 
@@ -84,7 +85,7 @@ class Pairs:
         low, high = self.pairs[min(choice, len(self.pairs) - 1)]
         if min(low.shape[:2]) < patch:
             raise RecipeError(
-                f"a picture of {low.shape[1]}x{low.shape[0]} low-resolution pixels is smaller than the patch of {patch}",
+                f"a picture of {low.shape[1]}x{low.shape[0]} pixels, shrunk, is smaller than the patch of {patch}",
                 "leave it out of the pack or use a smaller patch",
             )
         y, x = (int(rng.integers(0, side - patch + 1)) for side in low.shape[:2])

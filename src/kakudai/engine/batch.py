@@ -1,7 +1,7 @@
 """Files in, files out: read ahead, enlarge, write behind; one bad file never stops the rest."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from os import PathLike
@@ -11,8 +11,8 @@ from typing import BinaryIO
 from kakudai.engine.upscaler import Report, Upscaler
 from kakudai.errors import KakudaiError
 from kakudai.image.files import read_image, write_image
-from kakudai.image.writing import check_target
 from kakudai.image.picture import Picture
+from kakudai.image.writing import check_target
 
 DEFAULT_MAX_PIXELS = 179_000_000
 """The limit of Pillow and of most programs: larger pictures are more often attacks than photographs."""
@@ -102,7 +102,7 @@ def upscale_files(
     options: FileOptions,
     *,
     progress: Progress | None = None,
-) -> Iterator[FileResult]:
+) -> Generator[FileResult, None, None]:
     """Enlarge files in order. The next is read while one is enlarged and the last is written.
 
     At most three decoded pictures are in memory. Errors of single files are returned, not raised.
@@ -114,7 +114,7 @@ def upscale_files(
         while ahead is not None:
             job, reading = ahead
             ahead = _start(reader, todo, options)
-            writing = _enlarge(upscaler, job, reading, options, writer, progress)
+            writing = _enlarge(upscaler, job, reading, options, writer=writer, progress=progress)
             if behind is not None:
                 yield behind.result()
             behind = writing
@@ -130,9 +130,7 @@ class Read:
     started: float
 
 
-def _start(
-    reader: ThreadPoolExecutor, todo: Iterator[Job], options: FileOptions
-) -> tuple[Job, Future[Read]] | None:
+def _start(reader: ThreadPoolExecutor, todo: Iterator[Job], options: FileOptions) -> tuple[Job, Future[Read]] | None:
     """Begin to read the next picture, if there is one."""
 
     def read(job: Job) -> Read:
@@ -153,6 +151,7 @@ def _enlarge(
     job: Job,
     reading: Future[Read],
     options: FileOptions,
+    *,
     writer: ThreadPoolExecutor,
     progress: Progress | None,
 ) -> Future[FileResult]:

@@ -1,8 +1,8 @@
 """Is this tile the enlarged picture? Nothing that is not may be written as success.
 
-Networks fail in few ways: not-a-number after an overflow in half precision, black or flat tiles, a wrong colour order, values
-in the wrong range. All of them move the local mean colour, which enlargement by definition does not: shrunk again, the output
-must be the input, up to what happens between neighbouring pixels.
+Networks fail in few ways: not-a-number after an overflow in half precision, black or flat tiles, a wrong colour
+order, values in the wrong range. All of them move the local mean colour, which enlargement by definition does not:
+shrunk again, the output must be the input, up to what happens between neighbouring pixels.
 """
 
 import numpy as np
@@ -15,8 +15,8 @@ MEAN_TOLERANCE = 0.02
 """How far the mean of a channel over a large tile may move, of a range of 1; a legitimate network stays below 0.005."""
 
 DETAIL_TOLERANCE = 0.3
-"""Added to it, times the mean difference between neighbouring pixels: a chequered pattern of single black and white pixels
-is nothing that networks were trained on, and they do change its brightness."""
+"""Added to it, times the mean difference between neighbouring pixels: a chequered pattern of single black and white
+pixels is nothing that networks were trained on, and they do change its brightness."""
 
 SMALL_TILE_TOLERANCE = 0.4
 """Added to it, divided by the square root of the pixels: a sharpened single pixel does move its mean."""

@@ -3,14 +3,17 @@
 from pathlib import Path
 
 BYTES_PER_PIXEL = 4096
-"""Working memory of a network for one input pixel: four layers of 256 float32 features are alive at once in the largest."""
+"""Working memory of a network for one input pixel: four layers of 256 float32 features are alive at once in the
+largest."""
 
 SMALLEST_TILE = 32
 """Below this a tile is mostly halo; if even this does not fit, the picture cannot be enlarged here."""
 
 
 def largest_tile(workers: int) -> int:
-    """Return the largest sensible tile: 256 pixels a side, less where a quarter of the free memory would not hold `workers` of them."""
+    """Return the largest sensible tile: 256 pixels a side, less where a quarter of the free memory would not hold
+    `workers` of them.
+    """
     free = available_bytes()
     if free is None:
         return 256

@@ -24,8 +24,8 @@ class Pass:
 
     Args:
         session: Runs tiles.
-        careful: Opens another session in plain float32, for a tile that came out wrong; None where there is no other way.
-        scale: Enlargement factor.
+        careful: Opens another session in plain float32, for a tile that came out wrong; None where there is no other
+        way. scale: Enlargement factor.
         halo: Input pixels around a tile that its result depends on.
         multiple: Sides of what the network is given divide by this.
         pool: Runs `session.workers` tiles at once.
@@ -66,15 +66,17 @@ class Pass:
             band = np.empty(size, dtype)
             return band, [self.pool.submit(self._fill, image, part, band, progress) for part in row]
 
-        rows = (list(row) for _, row in groupby(cut(*image.shape[:2], tile), key=lambda part: part.top))
+        height, width = image.shape[:2]
+        rows = (list(row) for _, row in groupby(cut(height, width, tile), key=lambda part: part.top))
         pending = [start(next(rows))]
         try:
             while pending:
                 if (row := next(rows, None)) is not None:
                     pending.append(start(row))
-                band, jobs = pending.pop(0)
+                band, jobs = pending[0]
                 for job in jobs:
                     job.result()
+                del pending[0]
                 yield band
         finally:
             for _, jobs in pending:
@@ -111,14 +113,18 @@ class Pass:
 
 
 def to_planes(pixels: Pixels) -> NDArray[np.float32]:
-    """Convert a tile to what networks take: (H, W, 1 | 3) of any dtype -> (1, 3, H, W) float32 in [0, 1]; grey three times."""
+    """Convert a tile to what networks take: (H, W, 1 | 3) of any dtype -> (1, 3, H, W) float32 in [0, 1]; grey three
+    times.
+    """
     planes = np.empty((1, 3, *pixels.shape[:2]), np.float32)
     np.divide(pixels.transpose(2, 0, 1), np.float32(full_scale(pixels.dtype)), out=planes[0], dtype=np.float32)
     return planes
 
 
 def to_pixels(planes: NDArray[np.float32], dtype: np.dtype[np.generic]) -> Pixels:
-    """Convert a result to pixels: (C, H, W) float32 -> (H, W, C) of `dtype`, clipped to its range, integers rounded half up."""
+    """Convert a result to pixels: (C, H, W) float32 -> (H, W, C) of `dtype`, clipped to its range, integers rounded
+    half up.
+    """
     clipped = np.clip(planes, 0.0, 1.0)
     if dtype.kind == "u":
         clipped *= np.float32(full_scale(dtype))

@@ -30,12 +30,19 @@ class Size:
     def __post_init__(self) -> None:
         if self.scale is not None and not MIN_SCALE <= self.scale <= MAX_SCALE:
             raise UsageError(
-                f"the scale is {self.scale:g}", f"accepted are {MIN_SCALE:g} to {MAX_SCALE:g}, for example --scale 2"
+                f"the scale is {self.scale:g}",
+                f"accepted are {MIN_SCALE:g} to {MAX_SCALE:g}, for example --scale 2",
             )
-        wishes = [self.scale is not None, self.width is not None or self.height is not None, self.fit is not None]
+        wishes = [
+            self.scale is not None,
+            self.width is not None or self.height is not None,
+            self.fit is not None,
+        ]
         if sum(wishes) > 1:
             raise UsageError("scale, width/height and fit exclude each other", "give one of them")
-        for name, value in zip(("width", "height", "fit", "fit"), (self.width, self.height, *(self.fit or ())), strict=False):
+        for name, value in zip(
+            ("width", "height", "fit", "fit"), (self.width, self.height, *(self.fit or ())), strict=False
+        ):
             if value is not None and value < 1:
                 raise UsageError(f"the {name} is {value}", "accepted are whole numbers of pixels from 1")
 

@@ -1,13 +1,14 @@
 """Cutting a picture into tiles so that nobody can tell.
 
-The picture is continued on all sides by its mirror image. A tile is a core, which belongs to it alone, and `halo` more pixels
-on each side, which its result depends on but which are cut off again. The network's own zero padding therefore never touches
-a pixel that is kept, and the result is the same for every tile size.
+The picture is continued on all sides by its mirror image. A tile is a core, which belongs to it alone, and `halo`
+more pixels on each side, which its result depends on but which are cut off again. The network's own zero padding
+therefore never touches a pixel that is kept, and the result is the same for every tile size.
 """
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -38,13 +39,14 @@ def cut(height: int, width: int, tile: int) -> Iterator[Tile]:
 def _spans(size: int, largest: int) -> Iterator[tuple[int, int]]:
     count = math.ceil(size / largest)
     edges = [size * k // count for k in range(count + 1)]
-    return ((start, end - start) for start, end in zip(edges, edges[1:], strict=False))
+    return ((start, end - start) for start, end in pairwise(edges))
 
 
 def extract(image: Pixels, tile: Tile, halo: int, multiple: int = 1) -> Pixels:
     """Return a core with its halo.
 
-    Shape: (H, W, C) -> (height + 2 halo + padding, width + 2 halo + padding, C); a view inside the picture, a copy at its border.
+    Shape: (H, W, C) -> (height + 2 halo + padding, width + 2 halo + padding, C); a view inside the picture, a copy
+    at its border.
 
     Args:
         multiple: Rows at the bottom and columns at the right are added until both sides divide by this.

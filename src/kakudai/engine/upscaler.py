@@ -23,7 +23,8 @@ from kakudai.image.resize import resize
 from kakudai.models import Model, find_model
 
 UNLIMITED_MARGIN = 32
-"""Mirrored pixels around a picture for networks that look at all of it; they are then run on the whole picture at once."""
+"""Mirrored pixels around a picture for networks that look at all of it; they are then run on the whole picture at
+once."""
 
 
 class Network(Protocol):
@@ -57,8 +58,9 @@ class Upscaler:
         width: Width of the output in pixels, instead of a scale.
         height: Height of the output in pixels, instead of a scale.
         fit: (width, height) of a box that the output fills, instead of a scale.
-        model: A name from `kakudai models`, a path, a `Model`, or a `torch.nn.Module` with `scale`, `halo` and `multiple`.
-        tile: Side of the tiles in input pixels; "auto" is 256 or what memory allows; 0 is the whole picture. Changes nothing
+        model: A name from `kakudai models`, a path, a `Model`, or a `torch.nn.Module` with `scale`, `halo` and
+        `multiple`. tile: Side of the tiles in input pixels; "auto" is 256 or what memory allows; 0 is the whole
+        picture. Changes nothing
             but time and memory.
         runtime: "auto", "onnxruntime" or "openvino".
         device: "auto" or "cpu".
@@ -85,7 +87,10 @@ class Upscaler:
     ) -> None:
         self.size = Size(scale, width, height, fit)
         if tile != "auto" and (tile < 0 or 0 < tile < SMALLEST_TILE):
-            raise UsageError(f"the tile is {tile}", f"accepted are auto, 0 for the whole picture, and {SMALLEST_TILE} or more")
+            raise UsageError(
+                f"the tile is {tile}",
+                f"accepted are auto, 0 for the whole picture, and {SMALLEST_TILE} or more",
+            )
         if threads is not None and threads < 1:
             raise UsageError(f"threads is {threads}", "accepted are whole numbers from 1")
         if device not in ("auto", "cpu"):
@@ -119,7 +124,8 @@ class Upscaler:
     def upscale(self, image: Pixels) -> Pixels:
         """Enlarge pixels.
 
-        Shape: (H, W), or (H, W, C) with C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA; uint8, uint16, or float32 in [0, 1]
+        Shape: (H, W), or (H, W, C) with C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA; uint8, uint16, or float32 in
+        [0, 1]
             -> the same layout and dtype, enlarged.
 
         Raises:
@@ -138,7 +144,8 @@ class Upscaler:
         """Enlarge a picture with its alpha; its metadata goes along, its resolution is scaled.
 
         Args:
-            progress: Called with (pixels done, pixels in all), counted in input pixels of the passes; from several threads.
+            progress: Called with (pixels done, pixels in all), counted in input pixels of the passes; from several
+            threads.
         """
         plan = self.plan(picture.height, picture.width)
         alpha, color = picture.alpha, picture.color
@@ -221,7 +228,8 @@ class Work:
             except MemoryError as error:
                 if tile <= SMALLEST_TILE or model.halo is None:
                     raise OutOfMemory(
-                        f"no memory for a tile of {tile} pixels: {error}", "close other programs, or use a smaller model"
+                        f"no memory for a tile of {tile} pixels: {error}",
+                        "close other programs, or use a smaller model",
                     ) from error
                 tile, self._done = max(SMALLEST_TILE, tile // 2), done
                 self.tile = tile
@@ -232,7 +240,7 @@ class Work:
     def _first_tile(self, image: Pixels) -> int:
         height, width = image.shape[:2]
         if self.upscaler.tile == 0 or self.upscaler.model.halo is None:
-            return max(height, width)
+            return int(max(height, width))
         if self.upscaler.tile != "auto":
             return self.upscaler.tile
         workers = self.upscaler._session.workers

@@ -1,7 +1,7 @@
 """Measure enlargement methods on a folder of pictures.
 
-Each picture is cut to a multiple of the scale, shrunk as the literature does, enlarged by every method, and compared with the
-original by the published protocol. What is measured is what a user gets: 8-bit pixels in, 8-bit pixels out.
+Each picture is cut to a multiple of the scale, shrunk as the literature does, enlarged by every method, and compared
+with the original by the published protocol. What is measured is what a user gets: 8-bit pixels in, 8-bit pixels out.
 """
 
 from collections.abc import Callable, Mapping
@@ -57,7 +57,10 @@ class SetScores:
     def as_json(self) -> dict[str, Any]:
         """Return everything as plain values."""
         methods = {
-            method: {"mean": asdict(self.mean(method)), "pictures": {name: asdict(s) for name, s in scores.items()}}
+            method: {
+                "mean": asdict(self.mean(method)),
+                "pictures": {name: asdict(s) for name, s in scores.items()},
+            }
             for method, scores in self.pictures.items()
         }
         return {"set": self.name, "scale": self.scale, "protocol": str(self.protocol), "methods": methods}

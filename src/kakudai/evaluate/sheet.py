@@ -22,7 +22,9 @@ class Column:
 
 
 def interesting_places(a: Pixels, b: Pixels, side: int, count: int) -> list[tuple[int, int]]:
-    """Find where two pictures differ most: (top, left) of up to `count` squares that do not touch, the most different first."""
+    """Find where two pictures differ most: (top, left) of up to `count` squares that do not touch, the most
+    different first.
+    """
     difference = np.abs(as_rgb8(a).astype(np.int32) - as_rgb8(b)).sum(axis=2)
     height, width = difference.shape
     side = min(side, height, width)

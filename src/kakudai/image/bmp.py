@@ -20,7 +20,7 @@ def decode(file: BinaryIO, check: Callable[[int, int], None]) -> tuple[Pixels, F
     """
     # The class itself, not Image.open: no other decoder can be reached, and Pillow's limit of pixels, a
     # global that warns, does not stand beside ours.
-    from PIL.BmpImagePlugin import BmpImageFile  # noqa: PLC0415
+    from PIL.BmpImagePlugin import BmpImageFile
 
     try:
         image = BmpImageFile(file)

@@ -47,6 +47,4 @@ def linear_to_srgb(values: NDArray[Any]) -> NDArray[np.float32]:
     """
     light = np.asarray(values, np.float32)
     root = np.power(np.maximum(light, np.float32(0.0031308)), np.float32(1 / 2.4))
-    return np.where(
-        light <= 0.0031308, light * np.float32(12.92), np.float32(1.055) * root - np.float32(0.055)
-    )
+    return np.where(light <= 0.0031308, light * np.float32(12.92), np.float32(1.055) * root - np.float32(0.055))

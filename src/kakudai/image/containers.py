@@ -67,9 +67,7 @@ def png_with(data: bytes, dpi: Dpi, block: bytes | None, xmp: bytes | None) -> l
     rest = 8 + sum(len(raw) for _, raw in kept)
     head = [raw for name, raw in kept if name not in (b"pHYs", b"eXIf")]
     if dpi:
-        head.append(
-            _png_chunk(b"pHYs", struct.pack(">IIB", *(min(round(v / INCH), 2**31 - 1) for v in dpi), 1))
-        )
+        head.append(_png_chunk(b"pHYs", struct.pack(">IIB", *(min(round(v / INCH), 2**31 - 1) for v in dpi), 1)))
     if block:
         head.append(_png_chunk(b"eXIf", block))
     if xmp:

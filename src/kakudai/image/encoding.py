@@ -52,16 +52,17 @@ def encode(picture: Picture, entry: Format, plan: Plan) -> tuple[list[bytes | me
         OutputError: the encoder gave up.
     """
     vips = libvips()
-    pixels = to_depth(_joined(picture, entry), plan.depth)
+    joined = _joined(picture, entry)
+    if joined.dtype.kind == "f" and not np.isfinite(joined).all():
+        raise OutputError("the picture holds values that are not numbers", "check the array that was passed in")
+    pixels = to_depth(joined, plan.depth)
     try:
         image = _image(pixels, picture, entry)
         image, metadata, notes = _carried(image, picture.metadata, entry)
         keep = "icc|xmp|exif" if image.get_typeof(EXIF) else "icc|xmp"  # else libvips makes up an EXIF block
         data = getattr(image, f"{entry.saver}_buffer")(keep=keep, **_options(entry, plan, pixels))
     except (vips.Error, UnicodeDecodeError) as error:
-        raise OutputError(
-            f"{entry.title} encoder failed: {one_line(error)}", "try another --format"
-        ) from None
+        raise OutputError(f"{entry.title} encoder failed: {one_line(error)}", "try another --format") from None
     pieces, more = _with_metadata(data, metadata, entry, pixels.shape)
     return pieces, (*notes, *more)
 
@@ -131,9 +132,7 @@ def _carried(image: Any, metadata: Metadata, entry: Format) -> tuple[Any, Metada
     image = image.copy()
     if metadata.icc and metadata.icc[16:20] == b"GRAY" and not entry.grey:
         metadata = replace(metadata, icc=None)
-        notes.append(
-            f"{entry.title} has no grey: the grey colour profile was applied, and the picture is sRGB"
-        )
+        notes.append(f"{entry.title} has no grey: the grey colour profile was applied, and the picture is sRGB")
     if metadata.exif and entry.max_exif and len(metadata.exif) > entry.max_exif:
         notes.append(f"{entry.title} cannot hold EXIF of {len(metadata.exif)} bytes: dropped")
         metadata = replace(metadata, exif=None)

@@ -139,9 +139,7 @@ def upright(data: bytes) -> bytes | None:
     return bytes(block)
 
 
-def fitted(
-    data: bytes | None, width: int, height: int, dpi: tuple[float, float] | None, *, add: bool
-) -> bytes | None:
+def fitted(data: bytes | None, width: int, height: int, dpi: tuple[float, float] | None, *, add: bool) -> bytes | None:
     """Return the block for a picture of this size and resolution; `add` states one that was not stated."""
     if not data or not byte_order(data):
         if not (add and dpi):
@@ -222,9 +220,7 @@ def pack(tree: Tree, base: int) -> tuple[bytes, dict[int, bytes]]:
             inner, below = pack(value, base + len(values))
             values += inner + b"\0" * ((base + len(values) + len(inner)) % 2)
             listed[tag] = struct.pack("<HHII", tag, LONG, 1, base + len(values))
-            values += (
-                struct.pack("<H", len(below)) + b"".join(below[key] for key in sorted(below)) + b"\0\0\0\0"
-            )
+            values += struct.pack("<H", len(below)) + b"".join(below[key] for key in sorted(below)) + b"\0\0\0\0"
         elif len(value[2]) <= 4:
             listed[tag] = struct.pack("<HHI", tag, *value[:2]) + value[2].ljust(4, b"\0")
         else:

@@ -64,36 +64,43 @@ def _is_avif(head: bytes) -> bool:
     return b"avif" in brands or b"avis" in brands
 
 
+# Measured on photographs and drawn art enlarged twofold, with libvips 8.18 and zlib-ng. PNG: level 2 with the filter
+# "avg" takes half the time of libvips' default (level 6, no filter) and two thirds of the bytes; on noisy pictures
+# the same time and 0.7 of the bytes. Level 6 with "avg" would save 7 % more bytes for 3 to 4 times the time, level 1
+# takes two thirds of the time and 1.5 times the bytes; trying all filters costs time and saves nothing.
+# WebP effort 2 instead of 4: the same bytes, 0.8 of the time. AVIF effort 2 instead of 4: 1.05 of the bytes, a sixth
+# of the time. TIFF deflate level 2 instead of 6: 1.06 of the bytes, half the time.
+# JPEG: libjpeg-turbo stops at 65,500 pixels a side, short of the standard's 65,535.
 FORMATS: dict[str, Format] = {
     entry.name: entry
     for entry in (
         Format(
             "png", ("png", "apng"), _starts(b"\x89PNG\r\n\x1a\n"), "pngload", "pngsave",
-            options={"compression": 6, "filter": "none"}, depths=(8, 16),
+            options={"compression": 2, "filter": "avg"}, depths=(8, 16),
         ),
         Format(
             "jpeg", ("jpg", "jpeg", "jpe", "jfif"), _starts(b"\xff\xd8\xff"), "jpegload", "jpegsave",
             options={"subsample_mode": "off", "optimize_coding": True}, quality=95, alpha=False,
-            max_side=65_535, max_exif=65_000, max_xmp=65_502,
+            max_side=65_500, max_exif=65_000, max_xmp=65_502,
         ),
         Format(
             "webp", ("webp",), _is_webp, "webpload", "webpsave",
-            options={"smart_subsample": True}, quality=95, grey=False, max_side=16_383,
+            options={"smart_subsample": True, "effort": 2}, quality=95, grey=False, max_side=16_383,
         ),
         Format(
             "tiff", ("tif", "tiff"), _starts(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "tiffload", "tiffsave",
-            options={"compression": "deflate"}, depths=(8, 16, 32),
+            options={"compression": "deflate", "level": 2}, depths=(8, 16, 32),
         ),
         Format(
             "avif", ("avif",), _is_avif, "heifload", "heifsave",
-            options={"compression": "av1", "subsample_mode": "off"}, quality=85, depths=(8, 12), grey=False,
-            max_side=16_384,
+            options={"compression": "av1", "subsample_mode": "off", "effort": 2}, quality=85, depths=(8, 12),
+            grey=False, max_side=16_384,
         ),
         Format("gif", ("gif",), _starts(b"GIF87a", b"GIF89a"), "gifload"),
         Format("bmp", ("bmp", "dib"), _starts(b"BM"), ""),
     )
 }  # fmt: skip
-"""Every format that is read; those with a `saver` are written too. Nothing outside this table is ever decoded."""
+"""Every format that is read; those with a `saver` are written too. Nothing else is ever decoded."""
 
 SNIFFED = 64
 """Bytes from the start of a file that are enough to recognise its format."""

@@ -11,11 +11,11 @@ Pixels: TypeAlias = NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What a file says about its pixels.
+    r"""What a file says about its pixels.
 
     Args:
         icc: The colour profile the pixels are encoded in, or None (sRGB is assumed).
-        exif: The raw TIFF-structured EXIF block, without the `Exif\\0\\0` prefix. Its orientation tag is
+        exif: The raw TIFF-structured EXIF block, without the `Exif\0\0` prefix. Its orientation tag is
             always 1: the reader turns the pixels instead.
         xmp: The raw XMP packet.
         resolution: Horizontal and vertical pixels per inch, or None where the file states none.

@@ -81,9 +81,7 @@ def _opened(source: Any, name: str) -> Iterator[BinaryIO]:
     except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a zero byte in the name
         raise PictureNotFound(f"there is no file {name}", "check the spelling of the path") from None
     except OSError as error:
-        hint = (
-            "check the permissions" if isinstance(error, PermissionError) else "check the disk and the path"
-        )
+        hint = "check the permissions" if isinstance(error, PermissionError) else "check the disk and the path"
         raise PictureUnreadable(f"{name} cannot be read: {error.strerror or error}", hint) from None
     with file:
         yield file if file.seekable() else io.BytesIO(file.read())
@@ -93,9 +91,7 @@ def _not_a_picture(head: bytes, name: str) -> PictureUnreadable:
     if not head:
         return PictureUnreadable(f"{name} is empty", "copy or download the file again")
     known = ", ".join(entry.name.upper() for entry in FORMATS.values())
-    return PictureUnreadable(
-        f"{name} is not a picture that kakudai reads ({known})", "convert it to PNG first"
-    )
+    return PictureUnreadable(f"{name} is not a picture that kakudai reads ({known})", "convert it to PNG first")
 
 
 def _decode(file: BinaryIO, entry: Format, name: str, max_pixels: int) -> Picture:
@@ -150,9 +146,7 @@ def _statements(
         with _mapped(file) as data:
             block, dpi, turn = exif.from_tiff(data), exif.resolution(data), exif.orientation(data)
     else:
-        turn = (
-            1 if entry.name == "avif" else exif.orientation(block)
-        )  # AVIF turns by its own `irot`, already applied
+        turn = 1 if entry.name == "avif" else exif.orientation(block)  # AVIF turns by its own `irot`, already applied
     if entry.name == "png":
         dpi, animated, gamma = containers.png_statements(file.read(1 << 20))
         frames = max(frames, animated)
@@ -184,9 +178,7 @@ def _profile(icc: bytes | None, channels: int) -> tuple[bytes | None, list[str]]
     if not icc:
         return None, []
     if len(icc) > MAX_PROFILE:
-        return None, [
-            f"the colour profile of {len(icc)} bytes is over the limit of {MAX_PROFILE} and was dropped"
-        ]
+        return None, [f"the colour profile of {len(icc)} bytes is over the limit of {MAX_PROFILE} and was dropped"]
     if icc[16:20] != (b"GRAY" if channels == 1 else b"RGB "):
         return None, ["the colour profile is not of the picture's colour space and was dropped"]
     return icc, []

@@ -1,11 +1,12 @@
 """Separable resampling with the kernels of the field, exact to the convention of MATLAB's `imresize`.
 
-Convention: pixel centres sit at half integers, so output centre x' and input centre x obey x' = scale * (x + 0.5) - 0.5.
+Convention: pixel centres sit at half integers, so output centre x' and input centre x obey x' = scale * (x + 0.5) -
+0.5.
     When shrinking with antialiasing, the kernel is stretched by 1/scale. Outside the picture its mirror image
     continues, the edge pixel repeated once ("mirror"), or the edge pixel for ever ("replicate", MATLAB before 2015).
 
-Each output row is a weighted sum of a few input rows: one small vector-matrix product over contiguous memory. Columns are
-rows of the transposed picture.
+Each output row is a weighted sum of a few input rows: one small vector-matrix product over contiguous memory.
+Columns are rows of the transposed picture.
 """
 
 import math
@@ -95,7 +96,8 @@ def fold(index: NDArray[np.int64], size: int, border: Border = "mirror") -> NDAr
     if border == "replicate":
         return np.clip(index, 0, size - 1)
     period = np.mod(index, 2 * size)
-    return np.minimum(period, 2 * size - 1 - period)
+    folded: NDArray[np.int64] = np.minimum(period, 2 * size - 1 - period)
+    return folded
 
 
 def resize(
@@ -119,8 +121,8 @@ def resize(
         kernel: One of the names in `SUPPORT`.
         antialias: Low-pass before shrinking, as MATLAB, Pillow and libvips do, and `cv2.resize` does not.
         border: What continues outside the picture.
-        linear_light: Average light instead of sRGB values: shrunk fine black and white stripes then keep their brightness.
-        dtype: Type of the result, with its own full scale; None keeps that of the picture.
+        linear_light: Average light instead of sRGB values: shrunk fine black and white stripes then keep their
+        brightness. dtype: Type of the result, with its own full scale; None keeps that of the picture.
     """
     kind = image.dtype if dtype is None else np.dtype(dtype)
     unit = full_scale(image.dtype)
@@ -139,7 +141,8 @@ def resize(
 def _linear(encoded: NDArray[Any], unit: float) -> NDArray[np.float32]:
     """Decode sRGB values, by a table where they are integers. Values outside 0..1 are clipped."""
     if encoded.dtype.kind == "u":
-        return _linear_table(int(unit))[encoded]
+        table: NDArray[np.float32] = _linear_table(int(unit))[encoded]
+        return table
     return srgb_to_linear(np.clip(encoded, 0.0, 1.0, dtype=np.float32))
 
 
@@ -169,7 +172,8 @@ def imresize_matlab(image: Pixels, scale: float, *, border: Border = "mirror") -
 
 def quantise(image: NDArray[Any], dtype: np.dtype[Any]) -> Pixels:
     """Clip to the range of an integer dtype and round half up. Values are in its units: 0..255 or 0..65535."""
-    return np.floor(np.clip(image, 0.0, full_scale(dtype)) + 0.5).astype(dtype)
+    rounded: Pixels = np.floor(np.clip(image, 0.0, full_scale(dtype)) + 0.5).astype(dtype)
+    return rounded
 
 
 def _combine(

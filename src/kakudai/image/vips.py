@@ -19,7 +19,7 @@ EXIF, XMP, ICC, IPTC = "exif-data", "xmp-data", "icc-profile-data", "iptc-data"
 """libvips' names of the metadata blocks."""
 
 
-class Broken(Exception):  # noqa: N818
+class Broken(Exception):
     """A decoder gave up. The text is one line, without the file's name: the caller knows it."""
 
 
@@ -46,7 +46,7 @@ def libvips() -> Any:
     fresh = "pyvips" not in sys.modules  # else somebody else in this process uses it as they like
     if fresh:
         os.environ.setdefault("VIPS_WARNING", "off")
-    import pyvips  # noqa: PLC0415
+    import pyvips
 
     if fresh and hasattr(pyvips, "_remove_log_handler"):
         pyvips._remove_log_handler()

@@ -54,15 +54,11 @@ def write_image(
         OutputError: folder, permission, disk full, larger than the format allows.
     """
     if depth not in (None, 8, 16):
-        raise UsageError(
-            f"cannot write {depth} bits per channel; accepted are 8 and 16", "use --depth 8 or --depth 16"
-        )
+        raise UsageError(f"cannot write {depth} bits per channel; accepted are 8 and 16", "use --depth 8 or --depth 16")
     if quality is not None and not 1 <= quality <= 100:
         raise UsageError(f"quality is {quality}; accepted are 1 to 100", "use --quality 95")
     path = os.fspath(target) if isinstance(target, str | os.PathLike) else None
-    entry = check_target(
-        target, format or (None if path else picture.metadata.format), picture.width, picture.height
-    )
+    entry = check_target(target, format or (None if path else picture.metadata.format), picture.width, picture.height)
     if strip:
         picture = replace(picture, metadata=replace(picture.metadata, exif=None, xmp=None, resolution=None))
     plan = make_plan(picture, entry, quality, depth)

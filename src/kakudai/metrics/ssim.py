@@ -44,5 +44,10 @@ def _blur(plane: NDArray[np.float64]) -> NDArray[np.float64]:
     weight = np.exp(-(offset**2) / (2 * SIGMA**2))
     weight /= weight.sum()
     height, width = (size - WINDOW + 1 for size in plane.shape)
-    rows: NDArray[np.float64] = sum(w * plane[k : k + height] for k, w in enumerate(weight))  # type: ignore[assignment]
-    return sum(w * rows[:, k : k + width] for k, w in enumerate(weight))  # type: ignore[return-value]
+    rows = np.zeros((height, plane.shape[1]))
+    for k, w in enumerate(weight):
+        rows += w * plane[k : k + height]
+    result = np.zeros((height, width))
+    for k, w in enumerate(weight):
+        result += w * rows[:, k : k + width]
+    return result

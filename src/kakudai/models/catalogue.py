@@ -99,11 +99,7 @@ def _from_bytes(data: bytes, name: str) -> Model:
     try:
         halo = None if card["halo"] == "none" else int(card["halo"])
         model = Model(card["name"], int(card["scale"]), halo, int(card["multiple"]), data, card)
-        sensible = model.scale in range(1, 17) and model.multiple in range(1, 257) and (halo or 0) in range(4097)
-        if not sensible or model.color not in ("luma", "rgb") or model.parameters < 0:
-            raise ValueError("scale, halo, multiple, color or parameters are out of range")
-        if not isinstance(model.quality, dict):
-            raise TypeError("quality is not an object")
+        _check_card(model)
     except KeyError as error:
         raise ModelInvalid(
             f"{name} has no kakudai metadata ({error.args[0]!r} is missing)",
@@ -112,3 +108,12 @@ def _from_bytes(data: bytes, name: str) -> Model:
     except (ValueError, TypeError) as error:
         raise ModelInvalid(f"{name}: its metadata makes no sense: {error}", "export it again") from error
     return model
+
+
+def _check_card(model: Model) -> None:
+    """Raise ValueError or TypeError where a card promises what no network can keep."""
+    sensible = model.scale in range(1, 17) and model.multiple in range(1, 257) and (model.halo or 0) in range(4097)
+    if not sensible or model.color not in ("luma", "rgb") or model.parameters < 0:
+        raise ValueError("scale, halo, multiple, color or parameters are out of range")
+    if not isinstance(model.quality, dict):
+        raise TypeError("quality is not an object")

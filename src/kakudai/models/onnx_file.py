@@ -1,8 +1,9 @@
-"""What can be known about an ONNX file without loading it into a runtime: its metadata, and whether it is whole and alone.
+"""What can be known about an ONNX file without loading it into a runtime: its metadata, and whether it is whole and
+alone.
 
-ONNX files are protocol-buffer messages. The few fields looked at here are read from the wire format itself, which takes a
-millisecond and needs no `onnx` package; everything else is stepped over. A weight that lies in another file ("external data")
-is found wherever ONNX allows one, because runtimes would open whatever path the model names.
+ONNX files are protocol-buffer messages. The few fields looked at here are read from the wire format itself, which
+takes a millisecond and needs no `onnx` package; everything else is stepped over. A weight that lies in another file
+("external data") is found wherever ONNX allows one, because runtimes would open whatever path the model names.
 
 Source: https://protobuf.dev/programming-guides/encoding, onnx/onnx.proto3.
 """
@@ -51,10 +52,14 @@ def read_metadata(data: bytes, name: str) -> dict[str, str]:
         if not any(number == GRAPH for number, _ in fields):
             raise ModelInvalid(f"{name} is not an ONNX network", "accepted are ONNX files made by kakudai")
         if _has_external_data(message, "model", 0):
-            raise ModelInvalid(f"{name} keeps weights in other files", "save the network as one ONNX file and import that")
+            raise ModelInvalid(
+                f"{name} keeps weights in other files", "save the network as one ONNX file and import that"
+            )
         return dict(_entry(value) for number, value in fields if number == METADATA)
     except (ValueError, UnicodeDecodeError) as error:
-        raise ModelInvalid(f"{name} is not an ONNX network, or is truncated: {error}", "fetch or export it again") from error
+        raise ModelInvalid(
+            f"{name} is not an ONNX network, or is truncated: {error}", "fetch or export it again"
+        ) from error
 
 
 def _fields(message: memoryview) -> Iterator[Field]:
@@ -97,7 +102,9 @@ def _has_external_data(message: memoryview, kind: str, depth: int) -> bool:
     if depth > MAX_DEPTH:
         raise ValueError(f"messages are nested more than {MAX_DEPTH} deep")
     if kind == "tensor":
-        return any(number == EXTERNAL_DATA or (number == DATA_LOCATION and value != 0) for number, value in _fields(message))
+        return any(
+            number == EXTERNAL_DATA or (number == DATA_LOCATION and value != 0) for number, value in _fields(message)
+        )
     inside = NESTED[kind]
     return any(
         _has_external_data(value, inside[number], depth + 1)
@@ -109,6 +116,6 @@ def _has_external_data(message: memoryview, kind: str, depth: int) -> bool:
 def _entry(value: int | memoryview) -> tuple[str, str]:
     """Read a StringStringEntryProto."""
     if not isinstance(value, memoryview):
-        raise ValueError("metadata is not a message")
+        raise ValueError("metadata is not a message")  # noqa: TRY004 - a fault of the file, not of the caller
     texts = {number: bytes(text).decode() for number, text in _fields(value) if isinstance(text, memoryview)}
     return texts.get(1, ""), texts.get(2, "")

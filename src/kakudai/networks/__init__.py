@@ -1,8 +1,9 @@
 """The networks of the literature, one file per paper.
 
-A file knows nothing of the rest of kakudai and can be lifted out and used alone. Its `__all__` holds one `nn.Module` whose
-keyword arguments are plain values; the class or instance states `scale`, `multiple` and `halo`, and `TINY` holds the
-arguments of a small one for tests. `find_network` imports a file by its name, so adding a network is adding a file.
+A file knows nothing of the rest of kakudai and can be lifted out and used alone. Its `__all__` holds one `nn.Module`
+whose keyword arguments are plain values; the class or instance states `scale`, `multiple` and `halo`, and `TINY`
+holds the arguments of a small one for tests. `find_network` imports a file by its name, so adding a network is
+adding a file.
 """
 
 from importlib import import_module

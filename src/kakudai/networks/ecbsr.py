@@ -1,13 +1,13 @@
 """ECBSR: plain 3x3 convolutions at run time, edge-oriented blocks while training.
 
-Paper: Zhang, Zeng, Zhang, "Edge-oriented Convolution Block for Real-time Super Resolution on Mobile Devices", ACM MM 2021,
-https://doi.org/10.1145/3474085.3475291.
+Paper: Zhang, Zeng, Zhang, "Edge-oriented Convolution Block for Real-time Super Resolution on Mobile Devices", ACM MM
+2021, https://doi.org/10.1145/3474085.3475291.
 
     x ─ ECB 3x3 ─ act ─ [ECB 3x3 ─ act] x blocks ─ ECB 3x3 ─ + x in every phase ─ pixel shuffle
 
-An edge-oriented convolution block (ECB) is the sum of a 3x3 convolution, a 1x1 convolution that widens followed by a 3x3 one
-that narrows, three 1x1 convolutions followed by scaled Sobel-x, Sobel-y and Laplacian filters, and the identity. All of it is
-linear, so it equals one 3x3 convolution.
+An edge-oriented convolution block (ECB) is the sum of a 3x3 convolution, a 1x1 convolution that widens followed by a
+3x3 one that narrows, three 1x1 convolutions followed by scaled Sobel-x, Sobel-y and Laplacian filters, and the
+identity. All of it is linear, so it equals one 3x3 convolution.
 
 What differs from the paper:
     - The branches are merged into one 3x3 kernel *before* each forward convolution, also while training, as SESR does
@@ -15,9 +15,10 @@ What differs from the paper:
       costs 5-10 % more than a plain one instead of four times as much.
     - One bias per block: biases inside the branches would merge into it anyway.
     - ReLU or LeakyReLU(0.1) instead of PReLU, which ONNX Runtime runs 1.4 times slower.
-    - The paper leaves the initialisation open. It decides here: identity + 0.4 Kaiming for the 3x3 kernel, gain 0.3 for the
-      widened branch, edge filters at nearly zero, and the last block a thousandth of that, so that the untrained network is
-      nearest-neighbour enlargement.
+    - The paper leaves the initialisation open. It decides here: identity + 0.4 Kaiming for the 3x3 kernel, gain 0.3
+    for the
+      widened branch, edge filters at nearly zero, and the last block a thousandth of that, so that the untrained
+      network is nearest-neighbour enlargement.
 
 | variant           | arguments                            | parameters, merged |
 |-------------------|--------------------------------------|--------------------|
@@ -28,7 +29,8 @@ What differs from the paper:
 (luma in and out; RGB M4C32 x2 has 41,356.)
 """
 
-from typing import Literal, cast
+import math
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -143,12 +145,12 @@ class EdgeOrientedConvolution(PlainConvolution):
         with torch.autocast(self.weight.device.type, enabled=False):
             widened = torch.einsum("owyx,wi->oiyx", self.narrow, self.widen)
             edge = torch.einsum("eo,eoi,eyx->oiyx", self.edge_scale, self.edge_mix, self.edges)
-            return cast(Tensor, self.weight + widened + edge)
+            return self.weight + widened + edge
 
 
 def _kaiming(out_channels: int, in_channels: int, size: int) -> Tensor:
     """Draw a kernel whose output has the variance of its input after a ReLU (He et al., 2015)."""
-    return torch.randn(out_channels, in_channels, size, size) * (2.0 / (in_channels * size**2)) ** 0.5
+    return torch.randn(out_channels, in_channels, size, size) * math.sqrt(2.0 / (in_channels * size**2))
 
 
 def _edge_filters() -> Tensor:

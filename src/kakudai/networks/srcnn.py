@@ -1,15 +1,18 @@
 """SRCNN: the first convolutional network for super-resolution.
 
 Paper: Dong, Loy, He, Tang, "Image Super-Resolution Using Deep Convolutional Networks", TPAMI 2016,
-https://arxiv.org/abs/1501.00092 (first as "Learning a Deep Convolutional Network for Image Super-Resolution", ECCV 2014).
+https://arxiv.org/abs/1501.00092 (first as "Learning a Deep Convolutional Network for Image Super-Resolution", ECCV
+2014).
 
     bicubic enlargement ─ conv f1 ─ ReLU ─ conv f2 ─ ReLU ─ conv f3
 
 The picture is enlarged by bicubic interpolation *before* the network, which then sharpens it at full size.
 
 What differs from the paper:
-    - Convolutions are padded, so that output and input have the same size; the paper loses (f1 + f2 + f3 - 3) / 2 pixels a side.
-    - `enlarge` puts the bicubic enlargement inside the network, as a fixed layer, so that it can be called like any other.
+    - Convolutions are padded, so that output and input have the same size; the paper loses (f1 + f2 + f3 - 3) / 2
+    pixels a side.
+    - `enlarge` puts the bicubic enlargement inside the network, as a fixed layer, so that it can be called like any
+    other.
 
 | variant      | kernels   | parameters, luma |
 |--------------|-----------|------------------|
@@ -66,6 +69,7 @@ class SRCNN(nn.Module):
         self.third = nn.Conv2d(filters_second, in_channels, kernel_third, padding=kernel_third // 2)
         for layer in (self.first, self.second, self.third):
             nn.init.normal_(layer.weight, std=1e-3)
+            assert layer.bias is not None
             nn.init.zeros_(layer.bias)
         self.register_buffer("enlarge", _bicubic_kernels(scale), persistent=False)
 

@@ -14,9 +14,9 @@ REACH = 3
 class LumaInRGB(nn.Module):
     """Run a network on luma and enlarge chroma by Lanczos-3, inside one graph.
 
-    Every program that can run the file then gets the right colours without any code for it. With Y the luma of the input,
-    the output is network(Y) + lanczos(RGB - Y): chroma is enlarged linearly, so this is the same as converting to YCbCr and
-    back, needs no second matrix, and keeps grey exactly grey.
+    Every program that can run the file then gets the right colours without any code for it. With Y the luma of the
+    input, the output is network(Y) + lanczos(RGB - Y): chroma is enlarged linearly, so this is the same as
+    converting to YCbCr and back, needs no second matrix, and keeps grey exactly grey.
 
     Shape: (N, 3, H, W) RGB in [0, 1] -> (N, 3, scale H, scale W), not clipped.
 

@@ -88,7 +88,8 @@ def _to_onnx(network: nn.Module) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         torch.onnx.export(
-            network, (x,), buffer, input_names=["x"], output_names=["y"],
+            network, (x,), buffer,  # type: ignore[arg-type]  # its annotation forgets streams
+            input_names=["x"], output_names=["y"],
             dynamic_axes=free, opset_version=OPSET, dynamo=False,
         )  # fmt: skip
     return buffer.getvalue()

@@ -1,13 +1,12 @@
 """The training loop.
 
-    kakudai data pack ../shared/data/train/photo-cid22 ../shared/data/train/photo-hires -o packs/photo.pack
-    kakudai train recipes/photo-x2.toml
+kakudai data pack ../shared/data/train/photo-cid22 ../shared/data/train/photo-hires -o packs/photo.pack
+kakudai train recipes/photo-x2.toml
 """
 
 import copy
 import json
 import logging
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -83,7 +82,7 @@ class Run:
         self.recipe, self.folder = recipe, folder
         self.fabric = Fabric(accelerator=recipe.accelerator, devices=1)
         network = build_network(recipe).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average = self.fabric.to_device(copy.deepcopy(network)).eval().requires_grad_(False)
+        self.average: nn.Module = self.fabric.to_device(copy.deepcopy(network)).eval().requires_grad_(False)
         optimiser = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, betas=recipe.betas, fused=True)
         self.network, self.optimiser = self.fabric.setup(network, optimiser)
         self.step, self.seconds = 0, 0.0
@@ -111,7 +110,12 @@ class Run:
                 if self.step % LOG_EVERY == 0:
                     self.seconds, started = self.seconds + time.monotonic() - started, time.monotonic()
                     figures["loss"] = total / LOG_EVERY
-                    log.write(self.step, self.seconds, loss=figures["loss"], rate=learning_rate(self.recipe, self.step))
+                    log.write(
+                        self.step,
+                        self.seconds,
+                        loss=figures["loss"],
+                        rate=learning_rate(self.recipe, self.step),
+                    )
                     total = 0.0
                 if self.validation and self._due(self.recipe.validate_every):
                     figures["psnr"] = self.validation.psnr(self.average)
@@ -178,7 +182,7 @@ class Log:
             kept = [line for line in path.read_text().splitlines() if json.loads(line)["step"] <= step]
         temporary = path.with_suffix(".part")
         temporary.write_text("".join(f"{line}\n" for line in kept))
-        os.replace(temporary, path)
+        temporary.replace(path)
         self.file = path.open("a", encoding="utf-8")
         self.board = SummaryWriter(folder / "tensorboard", purge_step=step or None)
 

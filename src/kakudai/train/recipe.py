@@ -25,25 +25,35 @@ class Recipe(BaseModel):
     licence: str = Field(description="Licence the weights are given under.")
 
     network: str = Field(description="A file in networks/.")
-    arguments: dict[str, int | float | bool | str] = Field(description="The network's arguments, without scale and in_channels.")
+    arguments: dict[str, int | float | bool | str] = Field(
+        description="The network's arguments, without scale and in_channels."
+    )
     scale: Count = Field(description="Enlargement factor.")
     color: Literal["luma", "rgb"] = Field(description="What the network sees; chroma is enlarged by Lanczos for luma.")
 
     pack: Path = Field(description="Packed training pictures.")
-    blur: list[Annotated[float, Field(ge=0)]] = Field(min_length=1, description="Blurs offered, in high-resolution pixels.")
+    blur: list[Annotated[float, Field(ge=0)]] = Field(
+        min_length=1, description="Blurs offered, in high-resolution pixels."
+    )
     patch: Count = Field(description="Side of a crop in low-resolution pixels.")
     batch: Count = Field(description="Crops in a step.")
 
     steps: Count = Field(description="Length of the run.")
     loss: Literal["l1", "mse"] = Field(description="Loss of all steps but the last.")
-    mse_steps: int = Field(ge=0, description="How many of the last steps use the mean squared error, PSNR's own measure.")
+    mse_steps: int = Field(
+        ge=0, description="How many of the last steps use the mean squared error, PSNR's own measure."
+    )
     learning_rate: Positive = Field(description="Highest learning rate of Adam.")
     final_learning_rate: Positive = Field(description="Learning rate of the last step, reached by a cosine.")
     warmup_steps: int = Field(ge=0, description="Steps in which the learning rate rises linearly.")
     betas: tuple[float, float] = Field(description="Adam's averaging constants.")
-    average: float = Field(ge=0, lt=1, description="Decay of the moving average of the weights; the average is what ships.")
+    average: float = Field(
+        ge=0, lt=1, description="Decay of the moving average of the weights; the average is what ships."
+    )
 
-    precision: Literal["float32", "bfloat16"] = Field(description="Arithmetic of the convolutions; weights are always float32.")
+    precision: Literal["float32", "bfloat16"] = Field(
+        description="Arithmetic of the convolutions; weights are always float32."
+    )
     float32_steps: int = Field(ge=0, description="How many of the last steps use float32 whatever `precision` says.")
     accelerator: Literal["auto", "cpu", "cuda"] = Field(description="Where to train, in Fabric's words.")
     threads: Count = Field(description="Processor threads.")
@@ -58,7 +68,8 @@ def read_recipe(path: Path, changes: dict[str, str] | None = None) -> Recipe:
     """Read a recipe and apply `key=value` changes, whose values are TOML.
 
     Raises:
-        RecipeError: The file is missing or no TOML, or a key is unknown, missing or out of range; all of them are named.
+        RecipeError: The file is missing or no TOML, or a key is unknown, missing or out of range; all of them are
+        named.
     """
     try:
         values: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))

@@ -1,4 +1,6 @@
-"""How learning rate, loss and averaging change over a run: functions of the step, so that a resumed run needs no memory."""
+"""How learning rate, loss and averaging change over a run: functions of the step, so that a resumed run needs no
+memory.
+"""
 
 import math
 
@@ -6,7 +8,9 @@ from kakudai.train.recipe import Recipe
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
-    """Rise linearly for `warmup_steps`, then fall to `final_learning_rate` along half a cosine. `step` counts from 0."""
+    """Rise linearly for `warmup_steps`, then fall to `final_learning_rate` along half a cosine. `step` counts from
+    0.
+    """
     warmup = min(1.0, (step + 1) / max(recipe.warmup_steps, 1))
     fall = 0.5 * (1.0 + math.cos(math.pi * step / max(recipe.steps - 1, 1)))
     span = recipe.learning_rate - recipe.final_learning_rate

@@ -89,7 +89,9 @@ def open_session(model: Model, *, runtime: RuntimeName = "auto", threads: int | 
 
 
 def usable_processors() -> int:
-    """Return how many processors this process may use: its affinity where the system knows it, capped by a container's quota."""
+    """Return how many processors this process may use: its affinity where the system knows it, capped by a
+    container's quota.
+    """
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         quota, period = open("/sys/fs/cgroup/cpu.max", encoding="ascii").read().split()  # noqa: PTH123, SIM115

@@ -27,7 +27,9 @@ class OpenVinoSession:
             core = openvino.Core()
             self._compiled = core.compile_model(core.read_model(model.data, b""), "CPU", settings)
         except Exception as error:
-            raise ModelInvalid(f"OpenVINO refuses {model.name}: {_last_line(error)}", "try --runtime onnxruntime") from error
+            raise ModelInvalid(
+                f"OpenVINO refuses {model.name}: {_last_line(error)}", "try --runtime onnxruntime"
+            ) from error
         self._requests = threading.local()
 
     def run(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
