@@ -149,7 +149,8 @@ def limits() -> list[str]:
     for entry in FORMATS.values():
         out = bool(entry.saver)
         row = [
-            entry.title, " ".join(entry.extensions), "libvips" if entry.loader else "Pillow", "libvips" if out else "no",
+            entry.title, " ".join(entry.extensions),
+            "libvips" if entry.loader else "Pillow", "libvips" if out else "no",
             " ".join(map(str, entry.depths)) if out else "", ("no", "yes")[entry.alpha] if out else "",
             ("no", "yes")[entry.grey] if out else "", str(entry.max_side or "") if out else "",
             str(entry.quality or "lossless") if out else "",

@@ -128,11 +128,9 @@ def test_signed_tiff_is_a_named_error() -> None:
 
 
 def test_float_that_is_not_a_number_is_a_named_error() -> None:
-    picture = Picture(np.full((4, 4, 3), np.nan, np.float32))
-    stream = io.BytesIO()
-    write_image(picture, stream, format="tiff")
+    data = encoded(Image.frombytes("F", (2, 2), np.full(4, np.nan, np.float32).tobytes()), "TIFF")
     with pytest.raises(PictureUnreadable, match="not numbers"):
-        read_image(stream.getvalue())
+        read_image(data)
 
 
 @pytest.mark.parametrize(
@@ -220,6 +218,15 @@ def test_truncated_pictures_are_errors(name: str, share: float) -> None:
     assert caught.value.hint
 
 
+def test_jpeg_that_libjpeg_only_warns_of() -> None:
+    data = bytearray(encoded(Image.fromarray(NOISE[..., :3]).resize((128, 96)), "JPEG"))
+    data[-400:-2] = b"\xff\xd9" * 199  # the end comes early
+    with pytest.raises(PictureUnreadable, match="premature end of data"):
+        read_image(bytes(data))
+    harmless = encoded(Image.fromarray(NOISE[..., :3]), "JPEG").replace(b"\xff\xdb", b"\0\0\xff\xdb", 1)
+    assert read_image(harmless).metadata.notes == ()
+
+
 @pytest.mark.parametrize("name", ["PNG", "JPEG", "WEBP", "TIFF", "AVIF", "BMP", "GIF"])
 def test_pixels_are_limited_by_the_header(name: str) -> None:
     data = encoded(Image.fromarray(NOISE[..., :3]), name)
@@ -255,7 +262,7 @@ def test_a_pipe_is_read(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     data = encoded(Image.fromarray(NOISE[..., :3]), "PNG")
-    thread = threading.Thread(target=pipe.write_bytes, args=(data,))
+    thread = threading.Thread(target=pipe.write_bytes, args=(data,), daemon=True)
     thread.start()
     assert read_image(pipe).width == 32
     thread.join()

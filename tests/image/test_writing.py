@@ -2,7 +2,6 @@
 
 import io
 import os
-import resource
 import stat
 import subprocess
 import sys
@@ -113,11 +112,12 @@ def test_a_full_disk_leaves_nothing(name: str, tmp_path: Path) -> None:
     """A limit on file sizes stands for the disk: writes fail after 512 bytes."""
     (tmp_path / f"old.{name}").write_bytes(b"old")
     script = (
-        "import sys, numpy as np\n"
+        "import resource, sys, numpy as np\n"
         "from kakudai.errors import OutputError\n"
         "from kakudai.image.files import write_image\n"
         "from kakudai.image.picture import Picture\n"
         "picture = Picture(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512))\n"
         "for name in ('new', 'old'):\n"
         "    try: write_image(picture, f'{sys.argv[1]}/{name}.{sys.argv[2]}')\n"
         "    except OutputError as error: assert 'too large' in error.message and error.hint, error\n"
@@ -125,7 +125,6 @@ def test_a_full_disk_leaves_nothing(name: str, tmp_path: Path) -> None:
     )
     done = subprocess.run(
         [sys.executable, "-c", script, str(tmp_path), name], capture_output=True, text=True, check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (512, 512)),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert os.listdir(tmp_path) == [f"old.{name}"]  # noqa: PTH208

@@ -19,6 +19,11 @@ INCH = 0.0254
 """Metres."""
 
 
+def plausible(dpi: Dpi) -> Dpi:
+    """Return a resolution that every format can hold, or None for what only a damaged file would state."""
+    return dpi if dpi and all(0.01 <= value <= 100_000 for value in dpi) else None
+
+
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
     """Yield the name, start and end (header and checksum included) of the chunks before the pixels."""
     position = 8

@@ -169,7 +169,7 @@ def _with_metadata(
 ) -> tuple[list[bytes | memoryview], tuple[str, ...]]:
     """Put resolution and EXIF into the encoded file."""
     height, width = shape[:2]
-    dpi = metadata.resolution
+    dpi = containers.plausible(metadata.resolution)
     block = exif.fitted(metadata.exif, width, height, dpi, add=entry.name in ("webp", "avif"))
     if entry.name == "png":
         return containers.png_with(data, dpi, block, metadata.xmp), ()

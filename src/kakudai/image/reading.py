@@ -156,7 +156,7 @@ def _statements(
         dpi = containers.jpeg_dpi(file.read(1 << 17))
     if frames > 1:
         notes.append(f"only the first of {frames} {'pages' if entry.name == 'tiff' else 'frames'} was read")
-    dpi = dpi or exif.resolution(block)
+    dpi = containers.plausible(dpi) or containers.plausible(exif.resolution(block))
     upright = exif.upright(block) if block else None
     if block and upright is None:
         notes.append("the EXIF block is damaged and was dropped")

@@ -18,6 +18,9 @@ GREY, RGB = ("b-w", "grey16"), ("srgb", "rgb16", "scrgb", "rgb")
 EXIF, XMP, ICC, IPTC = "exif-data", "xmp-data", "icc-profile-data", "iptc-data"
 """libvips' names of the metadata blocks."""
 
+DAMAGE = ("premature end of data", "bad Huffman code", "instead of RST", "Inconsistent progression", "bad arithmetic")
+"""Parts of libjpeg's warnings."""
+
 
 class Broken(Exception):
     """A decoder gave up. The text is one line, without the file's name: the caller knows it."""
@@ -50,6 +53,8 @@ def libvips() -> Any:
 
     if fresh and hasattr(pyvips, "_remove_log_handler"):
         pyvips._remove_log_handler()
+    if fresh and hasattr(pyvips, "_log_handler_cb"):  # GLib's own complaint about a width of two thousand million
+        pyvips.glib_lib.g_log_set_handler(b"GLib-GObject", 1 << 3, pyvips._log_handler_cb, pyvips.ffi.NULL)
 
     pyvips.cache_set_max(0)
     return pyvips
@@ -88,6 +93,7 @@ def decode(file: BinaryIO, entry: Format, check: Callable[[int, int], None]) -> 
         bits = image.get("bits-per-sample") if image.get_typeof("bits-per-sample") else 8
         image, notes = _to_rgb_or_grey(image)
         pixels: Pixels = image.numpy()
+        _check_complaints(vips)
     except (vips.Error, UnicodeDecodeError) as error:
         text = one_line(error)
         if text.startswith("out of memory"):
@@ -105,6 +111,17 @@ def decode(file: BinaryIO, entry: Format, check: Callable[[int, int], None]) -> 
     if notes and notes[0].startswith("CMYK"):
         blocks.pop(ICC, None)
     return pixels, Fields(blocks.get(ICC), blocks.get(EXIF), blocks.get(XMP), None, pages, notes)
+
+
+def _check_complaints(vips: Any) -> None:
+    """Raise for the warnings of libjpeg after which part of the picture is grey or noise.
+
+    libvips can be strict on all warnings or on none; but bytes between two markers, say, harm nothing.
+    """
+    said = vips.ffi.string(vips.vips_lib.vips_error_buffer()).decode("utf-8", "replace")
+    for line in said.splitlines():
+        if any(words in line for words in DAMAGE):
+            raise Broken(line)
 
 
 def _fields(image: Any) -> dict[str, bytes]:
