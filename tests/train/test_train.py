@@ -19,7 +19,14 @@ from kakudai.errors import RecipeError
 from kakudai.image.resize import resize
 from kakudai.networks.ecbsr import ECBSR
 from kakudai.train.color import LumaInRGB
-from kakudai.train.export import Provenance, export_onnx, multiply_adds_per_output_pixel, trained_network
+from kakudai.train.export import (
+    Provenance,
+    averaged_network,
+    export_onnx,
+    merged_for_use,
+    multiply_adds_per_output_pixel,
+    save_weights,
+)
 from kakudai.train.loop import train
 from kakudai.train.recipe import Recipe, read_recipe
 from kakudai.train.schedule import average_decay, learning_rate, loss_name, uses_bfloat16
@@ -163,7 +170,7 @@ def test_a_killed_run_resumes_with_the_losses_of_one_that_was_not(recipe_file: P
     folder = tmp_path / "killed"
     words = [sys.executable, "-c", code, str(recipe_file), str(folder)]
     process = subprocess.Popen(words, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 150
     while not (folder / "last.ckpt").exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGKILL)
@@ -175,6 +182,29 @@ def test_a_killed_run_resumes_with_the_losses_of_one_that_was_not(recipe_file: P
     expected, found = losses(tmp_path / "whole"), losses(folder)
     assert [step for step, _ in found] == [50, 100, 150, 200]
     assert found[-2:] == expected[-2:]
+
+
+def test_a_run_can_start_from_the_weights_of_another(recipe: Recipe, tmp_path: Path) -> None:
+    """Another scale begins with the body that was learnt, and another last layer."""
+    train(recipe, tmp_path / "run")
+    save_weights(*averaged_network(tmp_path / "run/last.ckpt"), tmp_path / "x2.safetensors")
+    start = tmp_path / "x2.safetensors"
+    changes = {
+        "scale": 3,
+        "start": start,
+        "steps": 1,
+        "mse_steps": 0,
+        "learning_rate": 1e-9,
+        "final_learning_rate": 1e-10,
+    }
+    warm = train(recipe.model_copy(update=changes), tmp_path / "warm")
+    learnt = averaged_network(tmp_path / "run/last.ckpt")[1]
+    torch.testing.assert_close(warm.body[0].weight, learnt.body[0].weight, atol=1e-6, rtol=0)
+    assert warm.tail.weight.shape[0] == 9
+    with pytest.raises(RecipeError, match="no weights"):
+        train(recipe.model_copy(update={"start": tmp_path / "missing"}), tmp_path / "bad")
+    with pytest.raises(RecipeError, match="nothing in"):
+        train(recipe.model_copy(update={"start": start, "network": "srcnn", "arguments": {}}), tmp_path / "bad")
 
 
 def test_checkpoints_that_cannot_be_used(recipe: Recipe, tmp_path: Path) -> None:
@@ -202,7 +232,8 @@ def test_chroma_inside_the_graph_is_the_lanczos_of_image_resize(scale: int) -> N
 
 def test_the_file_is_the_network_with_its_card(recipe: Recipe, tmp_path: Path) -> None:
     train(recipe, tmp_path / "run")
-    trained, network = trained_network(tmp_path / "run/last.ckpt")
+    trained, network = averaged_network(tmp_path / "run/last.ckpt")
+    network = merged_for_use(network)
     quality = {"Set5 x2": {"psnr": 37.0, "ssim": 0.95, "protocol": "test"}}
     provenance = Provenance("recipes/tiny.toml", "three pictures", "CC0-1.0", "abc", quality)
     export_onnx(trained, network, provenance, tmp_path / "tiny.onnx")

@@ -55,9 +55,11 @@ def export(recipe: Path, folder: Path, sets: list[Path]) -> Path:
     from kakudai.engine.upscaler import Upscaler
     from kakudai.evaluate.measure import measure_set
     from kakudai.train.checkpoint import load_checkpoint
-    from kakudai.train.export import Provenance, export_onnx, trained_network
+    from kakudai.train.export import Provenance, averaged_network, export_onnx, merged_for_use, save_weights
 
-    settings, network = trained_network(folder / "last.ckpt")
+    settings, trained = averaged_network(folder / "last.ckpt")
+    save_weights(settings, trained, folder / f"{settings.name}.safetensors")
+    network = merged_for_use(trained)
     target = folder / f"{settings.name}.onnx"
     data, licences = describe_data(settings, load_checkpoint(folder / "last.ckpt")["seconds"])
     provenance = Provenance(recipe.as_posix(), data, licences, commit(), {})

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import onnx
 import torch
+from safetensors.torch import save_file
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -40,8 +41,8 @@ class Provenance:
     quality: dict[str, dict[str, float | str]]
 
 
-def trained_network(checkpoint: Path) -> tuple[Recipe, nn.Module]:
-    """Load the averaged weights of a run, merged for use.
+def averaged_network(checkpoint: Path) -> tuple[Recipe, nn.Module]:
+    """Load the averaged weights of a run, as they were trained.
 
     Raises:
         RecipeError: The checkpoint is missing or cannot be read.
@@ -50,8 +51,13 @@ def trained_network(checkpoint: Path) -> tuple[Recipe, nn.Module]:
     recipe = Recipe.model_validate(state["recipe"])
     network = build_network(recipe)
     network.load_state_dict(state["average"])
+    return recipe, network.eval()
+
+
+def merged_for_use(network: nn.Module) -> nn.Module:
+    """Return a network without what it needs for training alone, such as the branches of ECBSR."""
     merge = getattr(network, "merged", None)
-    return recipe, (merge() if merge else network).eval()
+    return (merge() if merge else network).eval()
 
 
 def export_onnx(recipe: Recipe, network: nn.Module, provenance: Provenance, target: Path) -> None:
@@ -67,6 +73,14 @@ def export_onnx(recipe: Recipe, network: nn.Module, provenance: Provenance, targ
     onnx.checker.check_model(model)
     temporary = target.with_name(f".{target.name}.part")
     temporary.write_bytes(model.SerializeToString())
+    temporary.replace(target)
+
+
+def save_weights(recipe: Recipe, network: nn.Module, target: Path) -> None:
+    """Write the trainable weights, branches and all, for another run to start from (see `Recipe.start`)."""
+    metadata = {"network": recipe.network, "arguments": json.dumps(recipe.arguments), "scale": str(recipe.scale)}
+    temporary = target.with_name(f".{target.name}.part")
+    save_file({name: value.contiguous() for name, value in network.state_dict().items()}, temporary, metadata)
     temporary.replace(target)
 
 

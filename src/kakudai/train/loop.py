@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
@@ -51,6 +53,26 @@ def build_network(recipe: Recipe) -> nn.Module:
         raise RecipeError(f"network {recipe.network!r}: {error}", "see the arguments in networks/") from error
 
 
+def start_from(network: nn.Module, path: Path) -> None:
+    """Take over the weights of a file wherever a parameter of the same name has the same shape; the rest stays random.
+
+    A network for another scale, or with one more block, then begins with all that its predecessor learnt but the last layer.
+
+    Raises:
+        RecipeError: The file cannot be read, or nothing in it fits.
+    """
+    try:
+        found = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise RecipeError(f"no weights to start from in {path}: {error}", "leave `start` out of the recipe") from error
+    own = network.state_dict()
+    fitting = {name: value for name, value in found.items() if name in own and own[name].shape == value.shape}
+    if not fitting:
+        raise RecipeError(f"nothing in {path} fits the network", "name weights of the same kind of network")
+    network.load_state_dict(fitting, strict=False)
+    logger.info("started with %d of %d parameters from %s", len(fitting), len(own), path)
+
+
 def train(
     recipe: Recipe,
     folder: Path,
@@ -81,7 +103,10 @@ class Run:
         folder.mkdir(parents=True, exist_ok=True)
         self.recipe, self.folder = recipe, folder
         self.fabric = Fabric(accelerator=recipe.accelerator, devices=1)
-        network = build_network(recipe).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network = build_network(recipe)
+        if recipe.start is not None:
+            start_from(network, recipe.start)
+        network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average: nn.Module = self.fabric.to_device(copy.deepcopy(network)).eval().requires_grad_(False)
         optimiser = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, betas=recipe.betas, fused=True)
         self.network, self.optimiser = self.fabric.setup(network, optimiser)

@@ -31,6 +31,10 @@ class Recipe(BaseModel):
     scale: Count = Field(description="Enlargement factor.")
     color: Literal["luma", "rgb"] = Field(description="What the network sees; chroma is enlarged by Lanczos for luma.")
 
+    start: Path | None = Field(
+        default=None, description="Weights to begin with, where names and shapes agree; else random ones."
+    )
+
     pack: Path = Field(description="Packed training pictures.")
     blur: list[Annotated[float, Field(ge=0)]] = Field(
         min_length=1, description="Blurs offered, in high-resolution pixels."
