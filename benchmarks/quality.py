@@ -2,8 +2,8 @@
 
     python benchmarks/quality.py ../shared/data/test/Set5 ../shared/data/test/Set14 ../shared/data/test/BSD100
 
-For every network and set: the pictures are shrunk into PNG files, `kakudai upscale` runs on that folder in a process of its
-own, and its files are compared with the originals. Rewrites docs/reference/quality.md.
+For every network and set: the pictures are shrunk into PNG files, `kakudai upscale` runs on that folder in a process of
+its own, and its files are compared with the originals. Rewrites docs/reference/quality.md.
 """
 
 import subprocess
@@ -23,8 +23,8 @@ PAGE = Path(__file__).parents[1] / "docs/reference/quality.md"
 
 HEAD = """# Quality
 
-Written by `benchmarks/quality.py`; do not edit. Protocol: {protocol}; pictures shrunk as MATLAB's `imresize` does; every
-figure is PSNR in decibels / SSIM, the mean over the pictures of a set, of files that `kakudai upscale` wrote.
+Written by `benchmarks/quality.py`; do not edit. Protocol: {protocol}; pictures shrunk as MATLAB's `imresize` does;
+every figure is PSNR in decibels / SSIM, the mean over the pictures of a set, of files that `kakudai upscale` wrote.
 
 """
 
@@ -32,7 +32,9 @@ figure is PSNR in decibels / SSIM, the mean over the pictures of a set, of files
 def measure(folder: Path, model: str, scale: int) -> dict[str, tuple[float, float]]:
     """Enlarge one set through the command line; return method -> (PSNR, SSIM)."""
     protocol = Protocol.published(scale)
-    originals = {p.stem: crop_to_multiple(read_image(p).color, scale) for p in sorted(folder.iterdir()) if p.suffix in SUFFIXES}
+    originals = {
+        p.stem: crop_to_multiple(read_image(p).color, scale) for p in sorted(folder.iterdir()) if p.suffix in SUFFIXES
+    }
     figures: dict[str, list[tuple[float, float]]] = {"bicubic": [], model: []}
     with tempfile.TemporaryDirectory() as name:
         small, large = Path(name) / "small", Path(name) / "large"

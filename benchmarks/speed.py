@@ -2,9 +2,9 @@
 
     python benchmarks/speed.py [--rounds 5]
 
-The bare network is the same session on the same tiles, already converted to float32 and kept in memory, with as many tiles
-in flight; nothing is read, checked, converted back or written. Times are medians over the rounds, ratios are taken within a
-round. Rewrites docs/reference/speed.md.
+The bare network is the same session on the same tiles, already converted to float32 and kept in memory, with as many
+tiles in flight; nothing is read, checked, converted back or written. Times are medians over the rounds, ratios are taken
+within a round. Rewrites docs/reference/speed.md.
 """
 
 import argparse
@@ -118,8 +118,8 @@ def main() -> None:
     page = f"""# Speed
 
 Written by `benchmarks/speed.py`; do not edit. {usable_processors()} processors: {processor_name()}. Medians of {rounds}
-rounds in seconds; the machine is shared, so look at the ratio: "added" is what reading, cutting, checking, converting and
-writing add to the bare network, within one round. "process" is from the start of the program to its end.
+rounds in seconds; the machine is shared, so look at the ratio: "added" is what reading, cutting, checking, converting
+and writing add to the bare network, within one round. "process" is from the start of the program to its end.
 
 | 2x with photo-x2 | runtime | bare network | file to file | process | added | output MP/s |
 |---|---|---|---|---|---|---|

@@ -1,6 +1,6 @@
 """Does the tile size change anything? Five pictures, three tile sizes, both runtimes: bytes of the PNG, and floats.
 
-    python benchmarks/tiles.py ../shared/data/test/Set5
+python benchmarks/tiles.py ../shared/data/test/Set5
 """
 
 import hashlib

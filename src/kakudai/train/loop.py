@@ -56,7 +56,8 @@ def build_network(recipe: Recipe) -> nn.Module:
 def start_from(network: nn.Module, path: Path) -> None:
     """Take over the weights of a file wherever a parameter of the same name has the same shape; the rest stays random.
 
-    A network for another scale, or with one more block, then begins with all that its predecessor learnt but the last layer.
+    A network for another scale, or with one more block, then begins with all that its predecessor learnt but the last
+    layer.
 
     Raises:
         RecipeError: The file cannot be read, or nothing in it fits.

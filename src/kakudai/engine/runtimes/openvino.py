@@ -13,9 +13,9 @@ from kakudai.models import Model
 class OpenVinoSession:
     """One compiled model that uses all threads for one tile.
 
-    Its Python binding can deadlock when two threads set inputs at once (2026.4: one holds the interpreter's lock and waits
-    for the plugin's, the other the other way round), so runs take turns. Two workers are still worth it: one converts
-    pixels while the other's tile is in the network.
+    Its Python binding can deadlock when two threads set inputs at once (2026.4: both wait inside the assignment of a
+    tensor for ever), so runs take turns. Two workers are still worth it: one converts pixels while the other's tile is
+    in the network.
     """
 
     name = "openvino"

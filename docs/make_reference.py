@@ -1,0 +1,43 @@
+"""Write docs/reference/cli.md from the help texts of the program.
+
+python docs/make_reference.py            # rewrites the page
+python docs/make_reference.py --check    # exits with 1 if the page is not what the program says today
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from kakudai.cli.main import COMMANDS, GROUPS, build
+
+PAGE = Path(__file__).parent / "reference/cli.md"
+SUBCOMMANDS = {"models": ["list", "show", "verify"], "data": ["pack"]}
+
+HEAD = """# The command line
+
+Written by `docs/make_reference.py` from the program's own help; do not edit. Results and data go to standard output,
+progress and messages to standard error. Exit codes: 0 done, 1 some or all inputs failed, 2 wrong usage, 130
+interrupted.
+"""
+
+
+def page() -> str:
+    """Return the page as the program would have it now."""
+    os.environ.update(COLUMNS="100", TERMINAL_WIDTH="100", NO_COLOR="1")
+    commands = [[name] for name in COMMANDS]
+    commands += [[group, *rest] for group in GROUPS for rest in [[], *([name] for name in SUBCOMMANDS[group])]]
+    text = HEAD
+    for words in [[], *commands]:
+        result = CliRunner().invoke(build(), [*words, "--help"], prog_name="kakudai")
+        if result.exit_code:
+            raise SystemExit(f"kakudai {' '.join(words)} --help failed: {result.output}")
+        text += f"\n## kakudai {' '.join(words)}".rstrip() + f"\n\n```\n{result.output.strip()}\n```\n"
+    return "\n".join(line.rstrip() for line in text.split("\n"))
+
+
+if __name__ == "__main__":
+    if "--check" in sys.argv:
+        sys.exit(PAGE.read_text() != page())
+    PAGE.write_text(page())

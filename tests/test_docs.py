@@ -1,0 +1,64 @@
+"""What README and docs say is what the program does."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kakudai import list_models
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_reference_of_the_command_line_is_current() -> None:
+    result = subprocess.run([sys.executable, ROOT / "docs/make_reference.py", "--check"], check=False)
+    assert result.returncode == 0, "run: python docs/make_reference.py"
+
+
+def test_every_command_in_the_readme_is_one() -> None:
+    """Each `kakudai ...` line of a shell block: its command is known and all its options are."""
+    reference = (ROOT / "docs/reference/cli.md").read_text()
+    lines = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("kakudai ")]
+    assert len(lines) >= 5
+    for line in lines:
+        for option in re.findall(r"(?<= )--?[a-z][a-z-]*", line.split("#")[0]):
+            assert re.search(rf"(?<![\w-]){re.escape(option)}(?![\w-])", reference), f"{option} in: {line}"
+
+
+def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.png").write_bytes((ROOT / "examples/chelsea.png").read_bytes())
+    (source,) = blocks("python")
+    exec(compile(source, "README.md", "exec"), {})
+    assert (tmp_path / "large.png").exists()
+
+
+def test_the_table_of_models_has_the_figures_of_their_cards() -> None:
+    for model in list_models():
+        (row,) = [line for line in README.splitlines() if line.startswith(f"| `{model.name}`")]
+        for name in ("Set5", "Set14", "BSD100"):
+            assert f"{model.quality[f'{name} x{model.scale}']['psnr']:.2f}" in row
+        assert f"{model.parameters:,}" in row
+        assert model.card["licence"] in row
+
+
+def test_files_that_are_linked_exist() -> None:
+    for page in [ROOT / "README.md", *ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
+        for link in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text()):
+            if "://" not in link:
+                assert (page.parent / link).exists(), f"{page.name} links to {link}"
+
+
+def test_the_demo_runs(tmp_path: Path) -> None:
+    words = [sys.executable, ROOT / "examples/demo.py", tmp_path / "demo"]
+    result = subprocess.run(words, capture_output=True, text=True, check=True)
+    figures = dict(re.findall(r"^(bicubic|kakudai) +([\d.]+) dB", result.stdout, re.MULTILINE))
+    assert float(figures["kakudai"]) > float(figures["bicubic"]) + 1.0
+    assert (tmp_path / "demo/side-by-side.png").exists()
