@@ -1,6 +1,8 @@
 """Progress on stderr: a bar per picture and one over all, silent where nobody is looking."""
 
 import sys
+import threading
+import time
 from types import TracebackType
 
 from kakudai.engine.batch import Job
@@ -33,7 +35,8 @@ class Progress:
             console=Console(stderr=True),
             transient=True,
         )
-        self.rows: dict[str, TaskID] = {}
+        self.rows: dict[str, tuple[TaskID, float]] = {}
+        self.lock = threading.Lock()
         self.total = self.bars.add_task("all pictures", total=pictures, speed="") if pictures > 1 else None
 
     def __enter__(self) -> "Progress":
@@ -51,22 +54,23 @@ class Progress:
         """Show how far one picture is, in input pixels of the network. Called from several threads."""
         if not self.visible:
             return
-        if job.name not in self.rows:
-            self.rows[job.name] = self.bars.add_task(job.name[-40:], total=total, speed="")
-        row = self.rows[job.name]
-        speed = (
-            self.bars.tasks[self.bars.task_ids.index(row)].finished_speed
-            or self.bars.tasks[self.bars.task_ids.index(row)].speed
-        )
-        megapixels = f"{speed * self.scale**2 / 1e6:.1f} MP/s" if speed else ""
-        self.bars.update(row, completed=done, total=total, speed=megapixels)
+        with self.lock:
+            if job.name not in self.rows:
+                row = self.bars.add_task(job.name[-40:], total=total, speed="")
+                self.rows[job.name] = (row, time.monotonic())
+            row, started = self.rows[job.name]
+            seconds = max(time.monotonic() - started, 1e-3)
+            megapixels = done * self.scale**2 / 1e6
+            self.bars.update(row, completed=done, total=total, speed=f"{megapixels / seconds:.1f} MP/s")
 
     def finish(self, job: Job) -> None:
         """Take away the bar of a picture that is done."""
         if not self.visible:
             return
-        if job.name in self.rows:
-            self.bars.remove_task(self.rows.pop(job.name))
+        with self.lock:
+            row, _ = self.rows.pop(job.name, (None, 0.0))
+        if row is not None:
+            self.bars.remove_task(row)
         if self.total is not None:
             self.bars.advance(self.total)
 
