@@ -1,6 +1,7 @@
 """Quality of the shipped networks, through the real command line on 8-bit files.
 
-    python benchmarks/quality.py ../shared/data/test/Set5 ../shared/data/test/Set14 ../shared/data/test/BSD100
+    S=../shared/data/test
+    python benchmarks/quality.py $S/Set5 $S/Set14 $S/BSD100
 
 For every network and set: the pictures are shrunk into PNG files, `kakudai upscale` runs on that folder in a process of
 its own, and its files are compared with the originals. Rewrites docs/reference/quality.md.

@@ -3,8 +3,8 @@
     python benchmarks/speed.py [--rounds 5]
 
 The bare network is the same session on the same tiles, already converted to float32 and kept in memory, with as many
-tiles in flight; nothing is read, checked, converted back or written. Times are medians over the rounds, ratios are taken
-within a round. Rewrites docs/reference/speed.md.
+tiles in flight; nothing is read, checked, converted back or written. Times are medians over the rounds, ratios are
+taken within a round. Rewrites docs/reference/speed.md.
 """
 
 import argparse

@@ -5,6 +5,7 @@ import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import resources
+from importlib.resources.abc import Traversable
 from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -74,7 +75,7 @@ def find_model(name: str | PathLike[str]) -> Model:
     if path.suffix or len(path.parts) > 1:
         return _from_file(path)
     shipped = resources.files(__package__).joinpath(f"{ALIASES.get(text, text)}.onnx")
-    if not shipped.is_file():
+    if not _is_file(shipped):
         names = sorted([*ALIASES, *(model.name for model in list_models())])
         close = difflib.get_close_matches(text, names, 1)
         meant = f"did you mean {close[0]!r}? " if close else ""
@@ -83,14 +84,24 @@ def find_model(name: str | PathLike[str]) -> Model:
 
 
 def _from_file(path: Path) -> Model:
-    if not path.is_file():
+    if not _is_file(path):
         raise ModelNotFound(f"no model file at {path}", "see the shipped ones with: kakudai models list")
-    if path.stat().st_size > MAX_BYTES:
-        raise ModelInvalid(f"{path} is larger than {MAX_BYTES >> 20} MiB", "no network for this program is so large")
     try:
-        return _from_bytes(path.read_bytes(), str(path))
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ModelInvalid(f"{path} cannot be read: {error.strerror}", "check its permissions") from error
+    if len(data) > MAX_BYTES:
+        raise ModelInvalid(f"{path} is larger than {MAX_BYTES >> 20} MiB", "no network for this program is so large")
+    return _from_bytes(data, str(path))
+
+
+def _is_file(path: Path | Traversable) -> bool:
+    """Say whether there is a file; a name that the system does not even accept is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _from_bytes(data: bytes, name: str) -> Model:
@@ -105,7 +116,7 @@ def _from_bytes(data: bytes, name: str) -> Model:
             f"{name} has no kakudai metadata ({error.args[0]!r} is missing)",
             "files of other programs are taken in with: kakudai models import FILE",
         ) from error
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ModelInvalid(f"{name}: its metadata makes no sense: {error}", "export it again") from error
     return model
 

@@ -1,5 +1,6 @@
 """Ways to execute a network. One file each, and only that file imports the runtime's package."""
 
+import logging
 import os
 import platform
 from dataclasses import dataclass
@@ -10,8 +11,10 @@ from typing import Literal, Protocol, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from kakudai.errors import RuntimeUnavailable, UsageError
+from kakudai.errors import ModelInvalid, RuntimeUnavailable, UsageError
 from kakudai.models import Model
+
+logger = logging.getLogger(__name__)
 
 RuntimeName: TypeAlias = Literal["auto", "onnxruntime", "openvino"]
 
@@ -70,21 +73,37 @@ def open_session(model: Model, *, runtime: RuntimeName = "auto", threads: int | 
     """Load a model.
 
     Args:
-        runtime: "auto" takes OpenVINO where it is installed and the processor is x86, else ONNX Runtime.
+        runtime: "auto" takes OpenVINO where it is installed, starts, and the processor is x86, else ONNX Runtime.
         threads: Processor threads; None uses all that this process may.
 
     Raises:
         UsageError: No runtime has that name.
-        RuntimeUnavailable: It is not installed.
+        RuntimeUnavailable: It is not installed, or does not start.
         ModelInvalid: It refuses the model.
     """
     if runtime not in get_args(RuntimeName):
         raise UsageError(f"no runtime is called {runtime!r}", f"accepted are {', '.join(get_args(RuntimeName))}")
-    name = available()[0].name if runtime == "auto" else runtime
+    threads = threads or usable_processors()
+    if runtime == "auto" and available()[0].name == "openvino":
+        try:
+            return _open("openvino", model, threads)
+        except (RuntimeUnavailable, ModelInvalid) as error:
+            logger.warning("OpenVINO is installed and cannot be used, ONNX Runtime is: %s", error.message)
+    return _open("onnxruntime" if runtime == "auto" else runtime, model, threads)
+
+
+def _open(name: str, model: Model, threads: int) -> Session:
+    extra = "kakudai[openvino]" if name == "openvino" else name
     if _version(name) is None:
-        raise RuntimeUnavailable(f"{name} is not installed", f"pip install 'kakudai[{name}]', or use --runtime auto")
-    module = import_module(f"{__name__}.{name}")
-    session: Session = module.open_model(model, threads=threads or usable_processors())
+        raise RuntimeUnavailable(f"{name} is not installed", f"pip install '{extra}', or use --runtime auto")
+    try:
+        module = import_module(f"{__name__}.{name}")
+    except (ImportError, OSError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise RuntimeUnavailable(
+            f"{name} is installed and does not start: {reason}", f"pip install --force-reinstall '{extra}'"
+        ) from error
+    session: Session = module.open_model(model, threads=threads)
     return session
 
 

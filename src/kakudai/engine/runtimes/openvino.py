@@ -1,13 +1,26 @@
 """OpenVINO: faster than ONNX Runtime on x86 processors for large networks."""
 
+import sys
 import threading
 
 import numpy as np
-import openvino
 from numpy.typing import NDArray
 
 from kakudai.errors import ModelInvalid
 from kakudai.models import Model
+
+TELEMETRY = "openvino_telemetry"
+
+# Importing OpenVINO reports that to Google Analytics, from a forked process, and leaves an identity in ~/intel. It does
+# without where this package cannot be imported, and kakudai goes to no address that the user has not named.
+_SILENCED = TELEMETRY not in sys.modules
+if _SILENCED:
+    sys.modules[TELEMETRY] = None  # type: ignore[assignment]
+try:
+    import openvino
+finally:
+    if _SILENCED:
+        del sys.modules[TELEMETRY]
 
 
 class OpenVinoSession:

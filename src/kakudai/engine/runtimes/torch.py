@@ -18,7 +18,13 @@ class TorchSession:
 
     def run(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `Session.run`."""
-        with torch.inference_mode():
-            y = self._network(torch.from_numpy(x).to(self._device))
-        output: NDArray[np.float32] = y.float().cpu().numpy()
+        try:
+            with torch.inference_mode():
+                y = self._network(torch.from_numpy(x).to(self._device))
+            output: NDArray[np.float32] = y.float().cpu().numpy()
+        except RuntimeError as error:
+            # Its own OutOfMemoryError is for accelerators only; processors say it in words.
+            if isinstance(error, torch.OutOfMemoryError) or "alloc" in str(error).lower():
+                raise MemoryError((str(error).splitlines() or ["no memory"])[0][:300]) from error
+            raise
         return output
