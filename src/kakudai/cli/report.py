@@ -18,11 +18,16 @@ def report_error(error: Exception) -> int:
     say(f"error: {message}")
     if hint:
         say(f"hint: {hint}")
-    if os.environ.get("KAKUDAI_DEBUG"):
-        traceback.print_exception(error)
+    trace(error)
     if isinstance(error, TyperException):
         return error.exit_code
     return 2 if isinstance(error, WRONG_USAGE) else 1
+
+
+def trace(error: Exception) -> None:
+    """Print the traceback of an error where KAKUDAI_DEBUG asks for it."""
+    if os.environ.get("KAKUDAI_DEBUG"):
+        traceback.print_exception(error)
 
 
 def explain(error: Exception) -> tuple[str, str]:

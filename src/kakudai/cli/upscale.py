@@ -16,7 +16,7 @@ from kakudai.cli.inputs import (
     find_pictures,
     read_standard_input,
 )
-from kakudai.cli.report import explain, say
+from kakudai.cli.report import explain, say, trace
 from kakudai.errors import KakudaiError, UsageError
 
 if TYPE_CHECKING:
@@ -295,6 +295,7 @@ class Batch:
         line(f"error: {name}: {message}" if name and name not in message else f"error: {message}")
         if hint:
             line(f"hint: {hint}")
+        trace(error)
         self._print(name, "failed", error=message, hint=hint, kind=type(error).__name__, **fields)
 
     def _skip(self, assignment: Assignment) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from kakudai.engine.upscaler import Report, Upscaler
-from kakudai.errors import KakudaiError
 from kakudai.image.files import read_image, write_image
 from kakudai.image.picture import Picture
 from kakudai.image.writing import check_target
@@ -114,10 +113,11 @@ def upscale_files(
         while ahead is not None:
             job, reading = ahead
             ahead = _start(reader, todo, options)
-            writing = _enlarge(upscaler, job, reading, options, writer=writer, progress=progress)
+            write = _enlarge(upscaler, job, reading, options, progress=progress)
+            # Only now: whoever stops after an error must not find that the next picture was written all the same.
             if behind is not None:
                 yield behind.result()
-            behind = writing
+            behind = writer.submit(write)
         if behind is not None:
             yield behind.result()
 
@@ -152,10 +152,9 @@ def _enlarge(
     reading: Future[Read],
     options: FileOptions,
     *,
-    writer: ThreadPoolExecutor,
     progress: Progress | None,
-) -> Future[FileResult]:
-    """Enlarge a picture as soon as it is read; return its result as soon as it is being written."""
+) -> Callable[[], FileResult]:
+    """Enlarge a picture as soon as it is read; return what writes it, or what tells why it cannot be written."""
     size: tuple[int, int] | None = None
     try:
         read = reading.result()
@@ -165,10 +164,9 @@ def _enlarge(
         check_target(job.target, options.format or _stream_format(job, picture), width, height)
         step = (lambda done, total: progress(job, done, total)) if progress else None
         output, report = upscaler.upscale_picture(picture, progress=step)
-    except (KakudaiError, OSError, MemoryError) as error:
-        failed: Future[FileResult] = Future()
-        failed.set_result(FileResult(job, error, size))
-        return failed
+    except Exception as error:  # whatever a decoder raises: one bad file never stops the rest
+        failed = FileResult(job, error, size)
+        return lambda: failed
 
     def write() -> FileResult:
         try:
@@ -180,10 +178,10 @@ def _enlarge(
                 depth=options.depth,
                 strip=options.strip,
             )
-        except (KakudaiError, OSError, MemoryError) as error:
+        except Exception as error:
             return FileResult(job, error, size)
         seconds = time.perf_counter() - read.started
         notes = (*picture.metadata.notes, *lost)
         return FileResult(job, None, size, (output.width, output.height), seconds, report, notes)
 
-    return writer.submit(write)
+    return write

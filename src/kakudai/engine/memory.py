@@ -9,6 +9,9 @@ largest."""
 SMALLEST_TILE = 32
 """Below this a tile is mostly halo; if even this does not fit, the picture cannot be enlarged here."""
 
+CGROUP = Path("/sys/fs/cgroup")
+"""Where Linux tells a container what it may use; the rest of the machine's memory is not for it."""
+
 
 def largest_tile(workers: int) -> int:
     """Return the largest sensible tile: 256 pixels a side, less where a quarter of the free memory would not hold
@@ -23,8 +26,23 @@ def largest_tile(workers: int) -> int:
 
 def available_bytes() -> int | None:
     """Return the memory that can be had without swapping, or None where the system does not say."""
+    known = [free for free in (_free_in_machine(), _free_in_container()) if free is not None]
+    return min(known, default=None)
+
+
+def _free_in_machine() -> int | None:
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     except OSError:
         return None
     return next((int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:")), None)
+
+
+def _free_in_container() -> int | None:
+    """Return what a control group leaves, counting the files it has cached as free; None without a limit."""
+    try:
+        limit, used = ((CGROUP / name).read_text(encoding="ascii").strip() for name in ("memory.max", "memory.current"))
+        cached = dict(line.split() for line in (CGROUP / "memory.stat").read_text(encoding="ascii").splitlines())
+        return max(0, int(limit) - int(used) + int(cached.get("inactive_file", 0)))
+    except (OSError, ValueError):
+        return None

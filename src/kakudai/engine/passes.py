@@ -1,9 +1,11 @@
 """One network pass over one picture: every tile converted, run, checked and put in its place, several at once."""
 
+import math
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -24,8 +26,8 @@ class Pass:
 
     Args:
         session: Runs tiles.
-        careful: Opens another session in plain float32, for a tile that came out wrong; None where there is no other
-        way. scale: Enlargement factor.
+        careful: Opens another session in plain float32, for a tile that came out wrong; None where there is none.
+        scale: Enlargement factor.
         halo: Input pixels around a tile that its result depends on.
         multiple: Sides of what the network is given divide by this.
         pool: Runs `session.workers` tiles at once.
@@ -58,7 +60,8 @@ class Pass:
     def bands(self, image: Pixels, tile: int, dtype: DTypeLike, progress: Progress) -> Iterator[Pixels]:
         """Enlarge a picture and give it out from top to bottom, one row of tiles at a time.
 
-        The row below is being worked on meanwhile. A writer that takes rows needs no more memory than two of them.
+        The rows below are being worked on meanwhile: one, or in a narrow picture as many as keep all workers busy. A
+        writer that takes rows needs memory for those and for the one it has.
         """
 
         def start(row: list[Tile]) -> tuple[Pixels, list[Future[None]]]:
@@ -68,20 +71,22 @@ class Pass:
 
         height, width = image.shape[:2]
         rows = (list(row) for _, row in groupby(cut(height, width, tile), key=lambda part: part.top))
-        pending = [start(next(rows))]
+        across = math.ceil(width / tile)
+        ahead = max(2, math.ceil(2 * self.session.workers / across))
+        pending = deque(start(row) for row in islice(rows, ahead))
         try:
             while pending:
-                if (row := next(rows, None)) is not None:
-                    pending.append(start(row))
                 band, jobs = pending[0]
                 for job in jobs:
                     job.result()
-                del pending[0]
+                pending.popleft()
+                if (row := next(rows, None)) is not None:
+                    pending.append(start(row))
                 yield band
         finally:
-            for _, jobs in pending:
-                for job in jobs:
-                    job.cancel()
+            # What runs cannot be stopped. Whoever tries again with smaller tiles needs its memory, and must not have
+            # its progress counted.
+            wait([job for _, jobs in pending for job in jobs if not job.cancel()])
 
     def _fill(self, image: Pixels, tile: Tile, band: Pixels, progress: Progress) -> None:
         """Run one tile and write its core into the band."""

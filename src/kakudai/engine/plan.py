@@ -43,14 +43,15 @@ class Size:
         for name, value in zip(
             ("width", "height", "fit", "fit"), (self.width, self.height, *(self.fit or ())), strict=False
         ):
-            if value is not None and value < 1:
+            if value is not None and (int(value) != value or value < 1):
                 raise UsageError(f"the {name} is {value}", "accepted are whole numbers of pixels from 1")
 
     def of(self, height: int, width: int) -> tuple[int, int]:
         """Return the (height, width) of the output for an input of that size, rounded half up, at least 1.
 
         Raises:
-            UsageError: The output would be more than 16 times larger or 10 times smaller than the input.
+            UsageError: The output would be more than 16 times larger than the input. A thumbnail may be as small as
+                anybody likes.
         """
         scale = self.scale if self.scale is not None else 2.0
         wanted_height, wanted_width = self.height, self.width

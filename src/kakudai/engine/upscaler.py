@@ -1,5 +1,6 @@
 """`Upscaler`: one loaded model, any number of pictures."""
 
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -59,9 +60,9 @@ class Upscaler:
         height: Height of the output in pixels, instead of a scale.
         fit: (width, height) of a box that the output fills, instead of a scale.
         model: A name from `kakudai models`, a path, a `Model`, or a `torch.nn.Module` with `scale`, `halo` and
-        `multiple`. tile: Side of the tiles in input pixels; "auto" is 256 or what memory allows; 0 is the whole
-        picture. Changes nothing
-            but time and memory.
+            `multiple`.
+        tile: Side of the tiles in input pixels; "auto" is 256 or what memory allows; 0 is the whole picture. Changes
+            nothing but time and memory.
         runtime: "auto", "onnxruntime" or "openvino".
         device: "auto" or "cpu".
         threads: Processor threads; None uses all that this process may.
@@ -145,10 +146,13 @@ class Upscaler:
 
         Args:
             progress: Called with (pixels done, pixels in all), counted in input pixels of the passes; from several
-            threads.
+                threads, but never by two at once.
         """
         plan = self.plan(picture.height, picture.width)
         alpha, color = picture.alpha, picture.color
+        if plan == Plan(0, (picture.height, picture.width)):
+            same = picture.with_pixels(color.copy(), None if alpha is None else alpha.copy())
+            return same, Report(plan, 0, 0.0)
         flat_alpha = alpha is None or bool((alpha == alpha.flat[0]).all())
         if alpha is not None and not flat_alpha:
             color = bleed(color, alpha, self.model.halo or UNLIMITED_MARGIN)
@@ -191,6 +195,7 @@ class Work:
         self.tile, self.seconds = 0, 0.0
         self._progress, self._planes = progress, planes
         self._done = self._total = 0
+        self._counting = threading.Lock()
 
     def enlarge(self, image: Pixels) -> Pixels:
         """Carry out the plan: (H, W, 1 | 3) -> (*plan.size, 1 | 3) of the same dtype.
@@ -242,14 +247,15 @@ class Work:
         if self.upscaler.tile == 0 or self.upscaler.model.halo is None:
             return int(max(height, width))
         if self.upscaler.tile != "auto":
-            return self.upscaler.tile
+            return int(min(self.upscaler.tile, max(height, width)))
         workers = self.upscaler._session.workers
         return default_tile(height, width, workers=workers, largest=largest_tile(workers))
 
     def _advance(self, pixels: int) -> None:
-        self._done += pixels
-        if self._progress:
-            self._progress(self._done, self._total)
+        with self._counting:
+            self._done += pixels
+            if self._progress:
+                self._progress(self._done, self._total)
 
 
 def picture_from_array(image: Any) -> Picture:
@@ -264,5 +270,7 @@ def picture_from_array(image: Any) -> Picture:
     pixels = image[..., None] if image.ndim == 2 else image
     if pixels.ndim != 3 or not 1 <= pixels.shape[2] <= 4 or 0 in pixels.shape:
         raise UsageError(f"an array of shape {image.shape} is not a picture", accepted)
+    if pixels.dtype.kind == "f" and not (np.isfinite(pixels.min()) and np.isfinite(pixels.max())):
+        raise UsageError("the array contains values that are no numbers", "accepted are floats in [0, 1]")
     colors = 1 if pixels.shape[2] <= 2 else 3
     return Picture(pixels[..., :colors], pixels[..., colors:] if pixels.shape[2] > colors else None, Metadata())

@@ -121,8 +121,9 @@ def resize(
         kernel: One of the names in `SUPPORT`.
         antialias: Low-pass before shrinking, as MATLAB, Pillow and libvips do, and `cv2.resize` does not.
         border: What continues outside the picture.
-        linear_light: Average light instead of sRGB values: shrunk fine black and white stripes then keep their
-        brightness. dtype: Type of the result, with its own full scale; None keeps that of the picture.
+        linear_light: Average light instead of sRGB values, so that fine stripes keep their brightness when they are
+            shrunk.
+        dtype: Type of the result, with its own full scale; None keeps that of the picture.
     """
     kind = image.dtype if dtype is None else np.dtype(dtype)
     unit = full_scale(image.dtype)

@@ -88,7 +88,9 @@ def open_session(model: Model, *, runtime: RuntimeName = "auto", threads: int | 
         try:
             return _open("openvino", model, threads)
         except (RuntimeUnavailable, ModelInvalid) as error:
-            logger.warning("OpenVINO is installed and cannot be used, ONNX Runtime is: %s", error.message)
+            session = _open("onnxruntime", model, threads)
+            logger.warning("OpenVINO is installed and cannot be used, so ONNX Runtime is: %s", error.message)
+            return session
     return _open("onnxruntime" if runtime == "auto" else runtime, model, threads)
 
 
