@@ -13,7 +13,6 @@ from typer.testing import CliRunner
 from kakudai.cli.main import COMMANDS, GROUPS, build
 
 PAGE = Path(__file__).parent / "reference/cli.md"
-SUBCOMMANDS = {"models": ["list", "show", "verify"], "data": ["pack"]}
 
 HEAD = """# The command line
 
@@ -27,7 +26,9 @@ def page() -> str:
     """Return the page as the program would have it now."""
     os.environ.update(COLUMNS="100", TERMINAL_WIDTH="100", NO_COLOR="1")
     commands = [[name] for name in COMMANDS]
-    commands += [[group, *rest] for group in GROUPS for rest in [[], *([name] for name in SUBCOMMANDS[group])]]
+    for name, group in GROUPS.items():
+        known = [entry.name or entry.callback.__name__ for entry in group.registered_commands if entry.callback]
+        commands += [[name], *([name, word] for word in known)]
     text = HEAD
     for words in [[], *commands]:
         result = CliRunner().invoke(build(), [*words, "--help"], prog_name="kakudai")

@@ -5,7 +5,7 @@
     kakudai.upscale("small.png", "large.png", scale=2)    # files
     big = kakudai.upscale(array, scale=2)                 # (H, W, 3) uint8, uint16 or float32 -> the same dtype
     with kakudai.Upscaler(scale=4) as upscaler:           # one loaded model, many pictures, thread-safe
-        for result in upscaler.map(arrays): ...
+        for result in upscaler.map(paths): ...
 
 Names are imported when they are first used, so that `kakudai --help` need not wait for numpy.
 """

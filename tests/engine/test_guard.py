@@ -51,7 +51,54 @@ def test_one_bad_square_in_a_good_tile_is_caught() -> None:
     assert fault(x, y, 2) is not None
 
 
-@pytest.mark.parametrize("kind", ["noise", "checkerboard", "black", "white", "dot", "stripes", "1x1", "2x2"])
+def enlarged(x: np.ndarray) -> np.ndarray:
+    return x.repeat(2, axis=1).repeat(2, axis=2)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 16, 100])
+@pytest.mark.parametrize("value", [0.03, 0.1, 0.4])
+def test_black_is_caught_however_small_or_dark_the_picture(size: int, value: float) -> None:
+    x = np.full((3, size, size), value, np.float32)
+    assert fault(x, enlarged(x), 2) is None
+    assert fault(x, 0 * enlarged(x), 2) is not None
+
+
+def test_black_is_caught_in_a_night_picture_that_is_almost_black() -> None:
+    x = (np.random.default_rng(0).random((3, 64, 64), np.float32) ** 12) / 10
+    assert x.mean() < 0.01
+    assert fault(x, enlarged(x), 2) is None
+    assert fault(x, 0 * enlarged(x), 2) is not None
+
+
+def test_a_lost_channel_is_caught_and_a_flat_picture_has_none() -> None:
+    x = photograph().transpose(2, 0, 1).astype(np.float32) / 255
+    y = enlarged(x)
+    y[2] = y[2].mean()
+    assert fault(x, y, 2) is not None
+    flat = np.broadcast_to(np.array([1, 0.5, 0], np.float32)[:, None, None], (3, 40, 40)).copy()
+    assert fault(flat, enlarged(flat), 2) is None
+
+
+@pytest.mark.parametrize("size", [47, 64, 95])
+@pytest.mark.parametrize("edge", ["bottom", "right"])
+def test_a_spoiled_edge_is_caught_where_squares_do_not_divide_the_tile(size: int, edge: str) -> None:
+    x = (photograph(size).transpose(2, 0, 1).astype(np.float32) / 255)[:, :, :]
+    y = enlarged(x)
+    y[:, -12:] *= 0 if edge == "bottom" else 1
+    y[:, :, -12:] *= 0 if edge == "right" else 1
+    assert fault(x, y, 2) is not None
+
+
+def test_a_picture_on_its_side_is_judged_the_same() -> None:
+    """Horizontal stripes have as much detail as vertical ones."""
+    x = np.zeros((3, 64, 64), np.float32)
+    x[:, ::2] = 1
+    y = enlarged(x) + np.float32(0.05)
+    assert fault(x, y, 2) is None
+    assert fault(x.transpose(0, 2, 1), y.transpose(0, 2, 1), 2) is None
+
+
+@pytest.mark.parametrize("kind", ["noise", "checkerboard", "black", "white", "dot", "stripes", "lines", "1x1", "2x2"])
 def test_difficult_pictures_pass_with_the_shipped_model(kind: str) -> None:
     rng = np.random.default_rng(0)
     grid = np.indices((64, 64)).sum(axis=0) % 2 * 255
@@ -64,6 +111,7 @@ def test_difficult_pictures_pass_with_the_shipped_model(kind: str) -> None:
         "white": np.full((40, 50, 3), 255),
         "dot": dot[..., None].repeat(3, 2),
         "stripes": (np.indices((64, 64))[1] % 2 * 255)[..., None].repeat(3, 2),
+        "lines": (np.indices((64, 64))[0] % 2 * 255)[..., None].repeat(3, 2),
         "1x1": np.full((1, 1, 3), 200),
         "2x2": rng.integers(0, 2, (2, 2, 3)) * 255,
     }[kind].astype(np.uint8)

@@ -61,6 +61,7 @@ def test_impossible_scales_are_refused(scale: float) -> None:
         {"width": 0},
         {"height": -5},
         {"fit": (10, 0)},
+        {"width": 10.5},
         {"scale": 2.0, "width": 100},
         {"width": 10, "fit": (1, 1)},
     ],

@@ -10,10 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.small_models import convolutional, nearest
 
+from kakudai.engine import memory
 from kakudai.engine.memory import largest_tile
 from kakudai.engine.runtimes import available, open_session, usable_processors
 from kakudai.engine.upscaler import Upscaler
-from kakudai.errors import OutOfMemory, RuntimeUnavailable, UsageError
+from kakudai.errors import OutOfMemory, PictureNotFound, RuntimeUnavailable, UsageError
+from kakudai.image.files import write_image
+from kakudai.image.picture import Picture
 from kakudai.image.resize import resize
 from kakudai.models import Model, find_model
 from kakudai.networks.ecbsr import ECBSR
@@ -182,8 +185,21 @@ def test_several_threads_may_use_one_upscaler(network: Model) -> None:
         with ThreadPoolExecutor(6) as pool:
             for result, wanted in zip(pool.map(upscaler.upscale, images), expected, strict=True):
                 np.testing.assert_array_equal(result, wanted)
-        for result, wanted in zip(upscaler.map(images), expected, strict=True):
-            np.testing.assert_array_equal(result, wanted)
+
+
+def test_files_are_mapped_in_order_and_a_bad_one_is_an_error(network: Model, tmp_path: Path) -> None:
+    images = [noise(20 + k, 30, 3, seed=k) for k in range(3)]
+    paths = [tmp_path / f"{k}.png" for k in range(3)]
+    for path, image in zip(paths, images, strict=True):
+        write_image(Picture(image), path)
+    paths.insert(1, tmp_path / "missing.png")
+    with Upscaler(model=network) as upscaler:
+        expected = [upscaler.upscale(image) for image in images]
+        results = list(upscaler.map(paths))
+    assert [result.source for result in results] == paths
+    assert isinstance(results.pop(1).error, PictureNotFound)
+    for result, wanted in zip(results, expected, strict=True):
+        np.testing.assert_array_equal(result.picture.color, wanted)
 
 
 class Hungry:
@@ -207,8 +223,6 @@ def test_tiles_are_halved_until_they_fit(network: Model) -> None:
     with Upscaler(model=network, tile=0) as upscaler:
         expected = upscaler.upscale(image)
         upscaler._session = hungry = Hungry(upscaler._session, 80)
-        from kakudai.image.picture import Picture
-
         result, report = upscaler.upscale_picture(
             Picture(image), progress=lambda done, total: seen.append((done, total))
         )
@@ -260,6 +274,59 @@ def test_every_size_and_scale_comes_out_as_planned(doubler: Model, height: int, 
 def test_arrays_that_are_no_pictures_are_refused(doubler: Model, image) -> None:
     with Upscaler(model=doubler) as upscaler, pytest.raises(UsageError, match="is not a picture"):
         upscaler.upscale(image)
+
+
+@pytest.mark.parametrize("scale", [0.5, 1, 2])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_that_are_no_numbers_are_the_caller_s_fault(doubler: Model, scale: float, value: float) -> None:
+    image = noise(20, 20, 3, dtype=np.float32)
+    image[3, 4, 1] = value
+    with Upscaler(scale, model=doubler) as upscaler, pytest.raises(UsageError, match="no numbers"):
+        upscaler.upscale(image)
+
+
+def test_the_same_size_gives_the_same_pixels_in_other_memory(network: Model) -> None:
+    """Also the colours that nobody sees: no network has looked at them."""
+    image = noise(20, 30, 4)
+    image[:10, :, 3] = 0
+    with Upscaler(1, model=network) as upscaler:
+        result = upscaler.upscale(image)
+    np.testing.assert_array_equal(result, image)
+    assert not np.shares_memory(result, image)
+
+
+def test_progress_counts_every_pixel_once_also_after_tiles_were_halved(network: Model) -> None:
+    seen: list[tuple[int, int]] = []
+    with Upscaler(model=network, runtime="onnxruntime", threads=4, tile=100) as upscaler:
+        upscaler._session = Hungry(upscaler._session, 80)
+        picture = Picture(noise(200, 180, 3))
+        upscaler.upscale_picture(picture, progress=lambda *at: seen.append(at))
+    done = [at[0] for at in seen]
+    assert done == sorted(done)
+    assert seen[-1] == (200 * 180, 200 * 180)
+
+
+def test_a_tile_larger_than_the_picture_is_the_picture(network: Model) -> None:
+    with Upscaler(model=network, tile=100_000) as upscaler:
+        upscaler._session = hungry = Hungry(upscaler._session, 80)
+        _, report = upscaler.upscale_picture(Picture(noise(90, 70, 3)))
+    assert report.tile == 45
+    assert max(hungry.seen) < 100
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"), [("max", 5 << 20), (str(3 << 20), 2 << 20), (str(1 << 20), 0), (str(50 << 20), 5 << 20)]
+)
+def test_a_container_s_limit_counts_and_its_cached_files_do_not(
+    limit: str, expected: int, monkeypatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(memory, "CGROUP", tmp_path)
+    monkeypatch.setattr(memory, "_free_in_machine", lambda: 5 << 20)
+    assert memory.available_bytes() == 5 << 20
+    (tmp_path / "memory.max").write_text(limit + "\n")
+    (tmp_path / "memory.current").write_text(f"{(2 << 20)}\n")
+    (tmp_path / "memory.stat").write_text(f"anon 5\ninactive_file {1 << 20}\n")
+    assert memory.available_bytes() == expected
 
 
 def test_wrong_arguments_are_refused(doubler: Model) -> None:

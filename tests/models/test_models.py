@@ -69,6 +69,8 @@ def test_names_that_do_not_exist_get_a_suggestion(tmp_path: Path) -> None:
         (nearest(color="bgr"), "makes no sense"),
         (nearest(quality="[]"), "makes no sense"),
         (nearest(quality="{"), "makes no sense"),
+        (nearest(quality="[" * 100_000), "makes no sense"),
+        (nearest(parameters="many"), "makes no sense"),
     ],
 )
 def test_files_that_cannot_be_used_are_named_with_a_hint(data: bytes, message: str, tmp_path: Path) -> None:
@@ -123,6 +125,35 @@ def test_nesting_without_end_is_refused() -> None:
         graph = wrap(1, wrap(5, wrap(6, graph)))  # node, attribute, graph
     with pytest.raises(ModelInvalid, match="nested"):
         read_metadata(wrap(7, graph), "test")
+
+
+def test_a_file_of_nothing_but_tiny_fields_is_refused_soon() -> None:
+    with pytest.raises(ModelInvalid, match="more than"):
+        read_metadata(nearest() + b"\x08\x00" * 3_000_000, "test")
+
+
+def test_a_key_that_other_parsers_would_cut_short_is_refused() -> None:
+    """Read in full it is an unknown field; of its lower 32 bits C++ makes the field of external data."""
+    key = (13 << 3 | 2) | 1 << 32
+    varint = bytes(key >> 7 * place & 127 | (128 if place < 4 else 0) for place in range(5))
+    tensor = varint + b"\x02\x0a\x00"
+    graph = b"\x2a" + bytes([len(tensor)]) + tensor
+    with pytest.raises(ModelInvalid, match="key"):
+        read_metadata(nearest() + b"\x3a" + bytes([len(graph)]) + graph, "test")
+
+
+@pytest.mark.parametrize("name", ["", "a" * 5000, "a" * 5000 + ".onnx", "a\0b", "a\0b.onnx", "/tmp", "..", "/dev/null"])
+def test_names_that_can_be_no_file_are_not_found(name: str) -> None:
+    with pytest.raises(ModelNotFound):
+        find_model(name)
+
+
+def test_a_file_that_is_too_large_is_refused_and_not_read_whole(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("kakudai.models.catalogue.MAX_BYTES", 1 << 20)
+    with (tmp_path / "large.onnx").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(ModelInvalid, match="larger than 1 MiB"):
+        find_model(tmp_path / "large.onnx")
 
 
 @given(st.binary(max_size=400))

@@ -1,6 +1,7 @@
 """`kakudai compare`."""
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +10,9 @@ import typer
 from kakudai.cli.report import say
 from kakudai.cli.table import print_table
 from kakudai.errors import UsageError
+
+SCHEMA = 1
+"""Version of the object that --json prints."""
 
 SIDE, PLACES, ZOOM = 96, 4, 2
 """Side of the crops in pixels, how many there are, and how much each pixel is enlarged."""
@@ -30,30 +34,50 @@ def compare(
 
     Example: kakudai compare bicubic.png kakudai.png --reference original.png -o sheet.png
     """
-    from kakudai.image.files import read_image
-
+    if shave < 0:
+        raise UsageError(f"--shave is {shave}", "accepted are whole numbers from 0")
     paths = [path for path in (reference, a, b) if path is not None]
-    images = [read_image(path).color for path in paths]
-    if len({image.shape for image in images}) > 1:
-        found = ", ".join(
-            f"{path.name} {image.shape[1]}x{image.shape[0]}x{image.shape[2]}"
-            for path, image in zip(paths, images, strict=True)
-        )
-        raise UsageError(f"the pictures differ in size or channels: {found}", "bring them to one size first")
+    if output and output.resolve() in [path.resolve() for path in paths]:
+        raise UsageError(f"{output} is one of the pictures to compare", "write the crops into another file")
+    images = _read(paths)
     first, others = (paths[0], paths[1:])
     rows = [_measure(images[0], image, shave) for image in images[1:]]
     if as_json:
-        result = {path.name: row for path, row in zip(others, rows, strict=True)}
-        typer.echo(json.dumps({"reference": str(first), "shave": shave, "pictures": result}))
+        # A list, for both may be the same file. JSON knows no infinity: equal pictures have a PSNR of null.
+        pictures = [
+            {"picture": str(path), **{key: value if math.isfinite(value) else None for key, value in row.items()}}
+            for path, row in zip(others, rows, strict=True)
+        ]
+        typer.echo(json.dumps({"schema": SCHEMA, "reference": str(first), "shave": shave, "pictures": pictures}))
     else:
-        titles = ["against " + first.name, *rows[0]]
         print_table(
-            titles,
-            [[path.name, *(f"{value:.4g}" for value in row.values())] for path, row in zip(others, rows, strict=True)],
+            [f"against {first}", "luma PSNR", "luma SSIM", "RGB PSNR", "RGB SSIM"],
+            [[str(path), *(f"{value:.4g}" for value in row.values())] for path, row in zip(others, rows, strict=True)],
         )
     if output:
-        _write_sheet(paths, images, output)
+        roles = ["reference", "A", "B"] if reference else ["A", "B"]
+        titles = [f"{role}: {path.name}" for role, path in zip(roles, paths, strict=True)]
+        _write_sheet(titles, images, output)
         say(f"crops: {output}")
+
+
+def _read(paths: list[Path]) -> list[Any]:
+    """Read the colours of pictures that must have one size; grey is compared with RGB as RGB."""
+    import numpy as np
+
+    from kakudai.image.files import read_image
+
+    pictures = [read_image(path) for path in paths]
+    if len({(picture.height, picture.width) for picture in pictures}) > 1:
+        found = ", ".join(
+            f"{path} {picture.width}x{picture.height}" for path, picture in zip(paths, pictures, strict=True)
+        )
+        raise UsageError(f"the pictures differ in size: {found}", "bring them to one size first")
+    for path, picture in zip(paths, pictures, strict=True):
+        if picture.alpha is not None:
+            say(f"warning: {path}: transparency is not compared")
+    channels = max(picture.channels for picture in pictures)
+    return [np.repeat(picture.color, channels // picture.channels, axis=2) for picture in pictures]
 
 
 def _measure(reference: Any, image: Any, shave: int) -> dict[str, float]:
@@ -62,22 +86,23 @@ def _measure(reference: Any, image: Any, shave: int) -> dict[str, float]:
     try:
         luma, rgb = Protocol("luma_bt601_studio", shave), Protocol("rgb", shave)
         return {
-            "luma PSNR": psnr(image, reference, luma),
-            "luma SSIM": ssim(image, reference, luma),
-            "RGB PSNR": psnr(image, reference, rgb),
-            "RGB SSIM": ssim(image, reference, rgb),
+            "luma_psnr": psnr(image, reference, luma),
+            "luma_ssim": ssim(image, reference, luma),
+            "rgb_psnr": psnr(image, reference, rgb),
+            "rgb_ssim": ssim(image, reference, rgb),
         }
     except ValueError as error:
         raise UsageError(str(error), "compare larger pictures, or shave less") from error
 
 
-def _write_sheet(paths: list[Path], images: list[Any], output: Path) -> None:
-    from kakudai.errors import OutputError
+def _write_sheet(titles: list[str], images: list[Any], output: Path) -> None:
+    import numpy as np
+
     from kakudai.evaluate.sheet import Column, contact_sheet, interesting_places
+    from kakudai.image.files import write_image
+    from kakudai.image.picture import Picture
 
     places = interesting_places(images[-2], images[-1], SIDE, PLACES)
-    columns = [Column(path.name, image) for path, image in zip(paths, images, strict=True)]
-    try:
-        contact_sheet(columns, places, side=SIDE, zoom=ZOOM).save(output, format="PNG")
-    except OSError as error:
-        raise OutputError(f"{output} cannot be written: {error.strerror}", "choose another file") from error
+    columns = [Column(title, image) for title, image in zip(titles, images, strict=True)]
+    sheet = contact_sheet(columns, places, side=SIDE, zoom=ZOOM)
+    write_image(Picture(np.asarray(sheet)), output, format="png")

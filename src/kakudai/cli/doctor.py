@@ -4,9 +4,15 @@ import json
 import platform
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from kakudai.cli.report import explain, printable
+from kakudai.errors import KakudaiError
+
+if TYPE_CHECKING:
+    from kakudai.image.formats import Format
 
 WANTED_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8")
 
@@ -23,17 +29,15 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         for heading, values in facts.items():
             typer.echo(f"{heading}:")
             for key, value in values.items():
-                typer.echo(f"  {key:<14}{value}")
+                typer.echo(printable(f"  {key:<14}{value}"))
     return 0 if facts["check"]["result"] == "ok" else 1
 
 
 def collect() -> dict[str, dict[str, Any]]:
-    """Look around."""
+    """Look around. Whatever is broken becomes a fact: this is the command for machines where others fail."""
     from kakudai import __version__
     from kakudai.engine.memory import available_bytes
     from kakudai.engine.runtimes import available, usable_processors
-    from kakudai.image.formats import FORMATS
-    from kakudai.models import list_models
 
     runtimes = available()
     free = available_bytes()
@@ -49,30 +53,72 @@ def collect() -> dict[str, dict[str, Any]]:
             found.name: f"{found.version or 'not installed'}, {found.reason}{', used' if found is runtimes[0] else ''}"
             for found in runtimes
         },
-        "formats": {entry.name: "read and written" if entry.saver else "read" for entry in FORMATS.values()},
-        "models": {model.name: f"{model.scale}x, {model.parameters:,} parameters" for model in list_models()},
-        "check": {"result": _check()},
+        "formats": _formats(),
+        "models": _models(),
+        "check": _check(),
     }
 
 
-def _check() -> str:
-    """Enlarge a small picture with every runtime that is installed."""
-    import numpy as np
+def _formats() -> dict[str, str]:
+    """Say which formats the libvips of this machine reads and writes; a wheel may lack some."""
+    from kakudai.image.formats import FORMATS
 
+    try:
+        import pyvips
+
+        known = {"libvips": ".".join(str(pyvips.version(part)) for part in range(3))}
+        has = {name: bool(pyvips.type_find("VipsOperation", name)) for f in FORMATS.values() for name in _operations(f)}
+    except Exception as error:  # a library that does not load fails in many ways
+        return {"libvips": f"does not work: {explain(error)[0]}"}
+    for entry in FORMATS.values():
+        if not all(has[name] for name in _operations(entry)):
+            known[entry.name] = "missing in this libvips"
+        else:
+            known[entry.name] = "read and written" if entry.saver else "read"
+    return known
+
+
+def _operations(entry: "Format") -> list[str]:
+    return [name for name in (entry.loader, entry.saver) if name]
+
+
+def _models() -> dict[str, str]:
+    from kakudai.models import list_models
+
+    try:
+        return {model.name: f"{model.scale}x, {model.parameters:,} parameters" for model in list_models()}
+    except KakudaiError as error:
+        return {"broken": error.message}
+
+
+def _check() -> dict[str, str]:
+    """Enlarge a small picture with every runtime that is installed, through files as a user does."""
     from kakudai.engine.runtimes import available
-    from kakudai.engine.upscaler import Upscaler
-    from kakudai.errors import KakudaiError
 
-    image = np.linspace(0, 255, 32 * 32 * 3).astype(np.uint8).reshape(32, 32, 3)
     for found in available():
         if found.version is None or found.name == "torch":
             continue
         try:
-            with Upscaler(runtime=found.name) as upscaler:  # type: ignore[arg-type]
-                upscaler.upscale(image)
-        except KakudaiError as error:
-            return f"{found.name} does not work: {error.message}"
-    return "ok"
+            _try(found.name)
+        except Exception as error:  # likewise
+            message, hint = explain(error)
+            return {"result": f"{found.name} does not work: {message}", "what to do": hint or f"reinstall {found.name}"}
+    return {"result": "ok"}
+
+
+def _try(runtime: str) -> None:
+    import io
+
+    import numpy as np
+
+    from kakudai.engine.upscaler import Upscaler
+    from kakudai.image.files import read_image, write_image
+    from kakudai.image.picture import Picture
+
+    file = io.BytesIO()
+    write_image(Picture(np.linspace(0, 255, 32 * 32 * 3).astype(np.uint8).reshape(32, 32, 3)), file, format="png")
+    with Upscaler(runtime=runtime) as upscaler:  # type: ignore[arg-type]
+        upscaler.upscale_picture(read_image(file.getvalue()))
 
 
 def processor_name() -> str:

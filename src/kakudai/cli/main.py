@@ -54,6 +54,9 @@ def program(
     version: Annotated[
         bool, typer.Option("--version", help="Print the version.", callback=show_version, is_eager=True)
     ] = False,
+    debug: Annotated[  # `take_debug` is what reads it, for it is understood anywhere
+        bool, typer.Option("--debug", help="Show where an error comes from; KAKUDAI_DEBUG=1 does the same.")
+    ] = False,
 ) -> None:
     """Make small, noisy pictures large and clean.
 
@@ -74,7 +77,7 @@ def run(words: list[str]) -> int:
     """
     try:
         command = typer.main.get_command(build())
-        code = command.main(complete(words), prog_name="kakudai", standalone_mode=False)
+        code = command.main(complete(take_debug(words)), prog_name="kakudai", standalone_mode=False)
         return code if isinstance(code, int) else DONE
     except (KeyboardInterrupt, Abort):
         typer.echo("interrupted: what was finished is written, nothing else", err=True)
@@ -84,6 +87,15 @@ def run(words: list[str]) -> int:
         return FAILED
     except Exception as error:  # a user never sees a traceback unless it is asked for
         return report_error(error)
+
+
+def take_debug(words: list[str]) -> list[str]:
+    """Take `--debug` out of the words, wherever it stands before a "--", and remember it in the environment."""
+    end = words.index("--") if "--" in words else len(words)
+    if "--debug" not in words[:end]:
+        return words
+    os.environ["KAKUDAI_DEBUG"] = "1"
+    return [word for word in words[:end] if word != "--debug"] + words[end:]
 
 
 def complete(words: list[str]) -> list[str]:

@@ -1,11 +1,17 @@
 """Progress on stderr: a bar per picture and one over all, silent where nobody is looking."""
 
+import contextlib
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from kakudai.engine.batch import Job
+from kakudai.cli.report import printable, say
+
+if TYPE_CHECKING:
+    from kakudai.engine.batch import Job
 
 
 class Progress:
@@ -25,12 +31,13 @@ class Progress:
         from rich.console import Console
         from rich.progress import BarColumn, TaskID, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bars
+        from rich.table import Column
 
         self.bars = Bars(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f} %"),
-            TextColumn("{task.fields[speed]}"),
+            TextColumn("{task.fields[speed]}", table_column=Column(no_wrap=True)),
             TimeRemainingColumn(),
             console=Console(stderr=True),
             transient=True,
@@ -50,20 +57,20 @@ class Progress:
         if self.visible:
             self.bars.stop()
 
-    def advance(self, job: Job, done: int, total: int) -> None:
+    def advance(self, job: "Job", done: int, total: int) -> None:
         """Show how far one picture is, in input pixels of the network. Called from several threads."""
         if not self.visible:
             return
         with self.lock:
             if job.name not in self.rows:
-                row = self.bars.add_task(job.name[-40:], total=total, speed="")
+                row = self.bars.add_task(printable(job.name)[-40:], total=total, speed="")
                 self.rows[job.name] = (row, time.monotonic())
             row, started = self.rows[job.name]
             seconds = max(time.monotonic() - started, 1e-3)
             megapixels = done * self.scale**2 / 1e6
             self.bars.update(row, completed=done, total=total, speed=f"{megapixels / seconds:.1f} MP/s")
 
-    def finish(self, job: Job) -> None:
+    def finish(self, job: "Job") -> None:
         """Take away the bar of a picture that is done."""
         if not self.visible:
             return
@@ -77,8 +84,20 @@ class Progress:
     def line(self, text: str) -> None:
         """Print a line above the bars, or on stderr where there are none."""
         if self.visible:
-            self.bars.console.print(text, markup=False, highlight=False)
+            self.bars.console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
         else:
-            from kakudai.cli.report import say
-
             say(text)
+
+
+@contextlib.contextmanager
+def counting(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on a terminal while things are counted; yield what takes (done, in all)."""
+    if not sys.stderr.isatty():
+        yield lambda *_: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress as Bars
+
+    with Bars(console=Console(stderr=True), transient=True) as bars:
+        row = bars.add_task(title.replace("[", r"\["), total=None)
+        yield lambda done, total: bars.update(row, completed=done, total=total)

@@ -25,8 +25,8 @@ def report_error(error: Exception) -> int:
 
 
 def trace(error: Exception) -> None:
-    """Print the traceback of an error where KAKUDAI_DEBUG asks for it."""
-    if os.environ.get("KAKUDAI_DEBUG"):
+    """Print the traceback of an error where --debug or KAKUDAI_DEBUG asks for it."""
+    if os.environ.get("KAKUDAI_DEBUG", "0") not in ("", "0"):
         traceback.print_exception(error)
 
 
@@ -40,17 +40,25 @@ def explain(error: Exception) -> tuple[str, str]:
         return one_line(error.format_message()), f"see: {path} --help"
     if isinstance(error, MemoryError):
         return "there is not enough memory", "use a smaller --tile, or close other programs"
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return one_line(f"{where}{error.strerror}"), "check the path, its permissions and the room on the disk"
     return (
         one_line(f"unexpected {type(error).__name__}: {error}"),
-        "this is a mistake of kakudai: set KAKUDAI_DEBUG=1 and report what it prints",
+        "this is a mistake of kakudai: run it again with --debug and report what it prints",
     )
 
 
 def one_line(text: str) -> str:
-    """Fold text into one line without control characters, so that a file's name cannot write on the terminal."""
-    return "".join(c if c.isprintable() else " " for c in " ".join(text.split()))
+    """Fold text into one line of printable characters."""
+    return printable(" ".join(text.split()))
+
+
+def printable(text: str) -> str:
+    """Replace control characters, so that neither a file's name nor a model's card can write on the terminal."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def say(text: str) -> None:
     """Print a line on stderr."""
-    typer.echo(text, err=True)
+    typer.echo(printable(text), err=True)

@@ -1,13 +1,15 @@
-"""Tables on standard output."""
+"""Tables: data on standard output, and the list of what failed on stderr."""
 
 from collections.abc import Iterable, Sequence
+
+from kakudai.cli.report import printable
 
 WIDE = 200
 """Columns of text where there is no terminal: what reads a pipe can read long lines."""
 
 
 def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, title: str = "") -> None:
-    """Print a table; the first column is aligned left, the others right."""
+    """Print a table on standard output; the first column is aligned left, the others right."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -19,7 +21,25 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, title
     for number, heading in enumerate(headings):
         table.add_column(heading, justify="right" if number else "left", no_wrap=True)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(printable, row))
     if title:
         console.print(title)
+    console.print(table)
+
+
+def print_failures(rows: Sequence[tuple[str, str]]) -> None:
+    """Print on stderr which pictures failed, and why; long reasons go on in the next line, nothing is cut."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(stderr=True, highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = WIDE
+    table = Table("picture", "reason", box=SIMPLE_HEAD, pad_edge=False)
+    for column in table.columns:
+        column.overflow = "fold"
+    for row in rows:
+        table.add_row(*map(printable, row))
+    console.print(f"{len(rows)} {'picture' if len(rows) == 1 else 'pictures'} failed:")
     console.print(table)

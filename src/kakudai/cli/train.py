@@ -34,8 +34,10 @@ def train(
 
     Example: kakudai train recipes/photo-x2.toml --measure ../shared/data/test/Set5
     """
-    if find_spec("torch") is None:
-        raise RuntimeUnavailable("training needs torch, which is not installed", "pip install 'kakudai[train]'")
+    for package in ("torch", "lightning_fabric", "pydantic", "safetensors", "onnx"):
+        if find_spec(package) is None:
+            hint = "pip install 'kakudai[train]'"
+            raise RuntimeUnavailable(f"training needs {package}, which is not installed", hint)
     from kakudai.train.loop import train as run
     from kakudai.train.recipe import read_recipe
 

@@ -14,9 +14,9 @@ from kakudai.cli.inputs import (
     Naming,
     assign_targets,
     find_pictures,
-    read_standard_input,
 )
-from kakudai.cli.report import explain, say, trace
+from kakudai.cli.report import explain, printable, say, trace
+from kakudai.cli.streams import read_standard_input, standard_output
 from kakudai.errors import KakudaiError, UsageError
 
 if TYPE_CHECKING:
@@ -95,9 +95,9 @@ def upscale(
         naming = Naming(output, label, extension_of(options.format), writable_extensions(), on_exists)  # type: ignore[arg-type]
         batch = Batch(upscaler, options, as_json=as_json, quiet=quiet, fail_fast=fail_fast)
         found = list(find_pictures(inputs, readable_extensions(), recursive=recursive))
-        problems = [problem for problem in found if isinstance(problem, KakudaiError)]
-        assignments = list(assign_targets([picture for picture in found if isinstance(picture, Found)], naming))
-        batch.refuse(problems, assignments)
+        assignments = [problem for problem in found if isinstance(problem, Assignment)]
+        assignments += assign_targets([picture for picture in found if isinstance(picture, Found)], naming)
+        batch.refuse(assignments)
         return batch.plan(assignments) if dry_run else batch.run(assignments)
 
 
@@ -117,6 +117,11 @@ def check_options(options: "FileOptions", on_exists: str, *, as_json: bool, outp
         raise UsageError(f"--max-pixels is {options.max_pixels}", "accepted are whole numbers from 0")
     if as_json and output == STREAM:
         raise UsageError("--json and -o - both want standard output", "write the picture into a file")
+    if options.format and output and output != STREAM and not Path(output).is_dir():
+        ending, ours = Path(output).suffix.lower(), extensions_of(options.format)
+        if ending in writable_extensions() - ours:
+            hint = f"name it {Path(output).stem}{extension_of(options.format)}, or leave --format out"
+            raise UsageError(f"--format {options.format} and -o {output} contradict each other", hint)
 
 
 def parse_fit(text: str | None) -> tuple[int, int] | None:
@@ -170,6 +175,13 @@ def extension_of(format: str | None) -> str | None:  # noqa: A002
     return None if format is None else f".{FORMATS[format].extensions[0]}"
 
 
+def extensions_of(format: str) -> frozenset[str]:  # noqa: A002
+    """Return all endings that files of a format may have."""
+    from kakudai.image.formats import FORMATS
+
+    return frozenset(f".{extension}" for extension in FORMATS[format].extensions)
+
+
 class Batch:
     """All pictures of one command: done, planned or refused, and said."""
 
@@ -179,11 +191,11 @@ class Batch:
         self.upscaler, self.options = upscaler, options
         self.as_json, self.quiet, self.fail_fast = as_json, quiet, fail_fast
         self.failures: list[tuple[str, Exception]] = []
+        self.pictures = 0
 
-    def refuse(self, problems: list[KakudaiError], assignments: list[Assignment]) -> None:
+    def refuse(self, assignments: list[Assignment]) -> None:
         """Say what cannot even be begun."""
-        for problem in problems:
-            self._fail("", problem)
+        self.pictures = len(assignments)
         for assignment in assignments:
             if assignment.error:
                 self._fail(str(assignment.source), assignment.error)
@@ -223,6 +235,7 @@ class Batch:
                 continue
             size, result = (picture.width, picture.height), (plan.size[1], plan.size[0])
             target = STREAM if not isinstance(job.target, Path) else str(job.target)
+            steps = f"{plan.passes} x {self._model()}" if plan.passes else "resize"
             fields = {
                 "output": target,
                 "input_size": size,
@@ -232,18 +245,16 @@ class Batch:
             }
             self._print(job.name, "planned", **fields)
             if not self.as_json:
-                typer.echo(f"{job.name} -> {target}  {sizes(size, result)}  {plan.passes} x {self._model()}")
+                typer.echo(printable(f"{job.name} -> {target}  {sizes(size, result)}  {steps}"))
         return self._finish()
 
     def _jobs(self, assignments: list[Assignment]) -> Iterator["Job"]:
-        import sys
-
         from kakudai.engine.batch import Job
 
         for assignment in assignments:
             if assignment.target is not None:
                 source = read_standard_input() if assignment.source == Path(STREAM) else assignment.source
-                target = sys.stdout.buffer if assignment.target == Path(STREAM) else assignment.target
+                target = standard_output() if assignment.target == Path(STREAM) else assignment.target
                 yield Job(source, target, str(assignment.source))
 
     def _make_folder(self, job: "Job") -> bool:
@@ -262,6 +273,8 @@ class Batch:
 
     def _say(self, result: "FileResult", line: Any) -> None:
         """Report one finished or failed picture."""
+        if isinstance(result.error, BrokenPipeError):
+            raise result.error  # whoever read standard output has gone: there is nobody to tell
         if result.error:
             self._fail(result.job.name, result.error, line, input_size=result.input_size)
             return
@@ -287,7 +300,8 @@ class Batch:
             for note in result.notes:
                 line(f"warning: {result.job.name}: {note}")
             size = sizes(result.input_size, result.output_size)
-            line(f"{result.job.name} -> {target}  {size}  {self._model()}  {result.seconds:.2f} s")
+            how = self._model() if result.report.plan.passes else "resize"
+            line(f"{result.job.name} -> {target}  {size}  {how}  {result.seconds:.2f} s")
 
     def _fail(self, name: str, error: Exception, line: Any = say, **fields: Any) -> None:
         self.failures.append((name, error))
@@ -309,10 +323,10 @@ class Batch:
 
     def _finish(self) -> int:
         """List the failures again where they may have scrolled away; return the exit code."""
-        if len(self.failures) > 1:
-            say(f"{len(self.failures)} pictures failed:")
-            for name, error in self.failures:
-                say(f"  {name or '-'}: {explain(error)[0]}")
+        if self.failures and self.pictures > 1 and not self.quiet:
+            from kakudai.cli.table import print_failures
+
+            print_failures([(name, explain(error)[0]) for name, error in self.failures])
         return 1 if self.failures else 0
 
     def _model(self) -> str:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from os import PathLike
 from types import TracebackType
 from typing import Any, Literal, Protocol
@@ -19,6 +20,7 @@ from kakudai.engine.runtimes import RuntimeName, Session, open_session
 from kakudai.engine.tiles import default_tile
 from kakudai.errors import OutOfMemory, RuntimeUnavailable, UsageError
 from kakudai.image.alpha import bleed, stay_between_neighbours
+from kakudai.image.files import read_image
 from kakudai.image.picture import Metadata, Picture, Pixels
 from kakudai.image.resize import resize
 from kakudai.models import Model, find_model
@@ -49,6 +51,15 @@ class Report:
     plan: Plan
     tile: int
     network_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Enlarged:
+    """One result of `Upscaler.map`: the picture, or the error that there is none for."""
+
+    source: str | PathLike[str]
+    picture: Picture | None
+    error: Exception | None
 
 
 class Upscaler:
@@ -165,9 +176,22 @@ class Upscaler:
                 alpha = stay_between_neighbours(work.enlarge(alpha), alpha)
         return picture.with_pixels(output, alpha), Report(plan, work.tile, work.seconds)
 
-    def map(self, images: Iterable[Pixels]) -> Iterator[Pixels]:
-        """Enlarge arrays one after the other, lazily and in order."""
-        return (self.upscale(image) for image in images)
+    def map(self, paths: Iterable[str | PathLike[str]]) -> Iterator[Enlarged]:
+        """Enlarge files one after the other, lazily and in order; the next is read while one is enlarged.
+
+        A file that cannot be read or enlarged gives a result with an error, and the rest goes on.
+        """
+        with ThreadPoolExecutor(1, "kakudai-read") as reader:
+            todo = iter(paths)
+            ahead = [(path, reader.submit(read_image, path)) for path in islice(todo, 1)]
+            while ahead:
+                path, reading = ahead.pop()
+                ahead = [(following, reader.submit(read_image, following)) for following in islice(todo, 1)]
+                try:
+                    picture, _ = self.upscale_picture(reading.result())
+                    yield Enlarged(path, picture, None)
+                except Exception as error:  # whatever a decoder raises: one bad file never stops the rest
+                    yield Enlarged(path, None, error)
 
     def _open(self, runtime: RuntimeName, threads: int | None) -> Session:
         if isinstance(self.model, Model):

@@ -4,17 +4,21 @@ Each picture is cut to a multiple of the scale, shrunk as the literature does, e
 with the original by the published protocol. What is measured is what a user gets: 8-bit pixels in, 8-bit pixels out.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from kakudai.degrade.shrink import crop_to_multiple, shrink_bicubic
-from kakudai.errors import PictureNotFound
+from kakudai.errors import PictureError, PictureNotFound
+from kakudai.evaluate.published import check_bicubic
 from kakudai.image.files import read_image
-from kakudai.image.picture import Pixels
-from kakudai.image.resize import imresize_matlab
+from kakudai.image.picture import Pixels, full_scale
+from kakudai.image.resize import imresize_matlab, quantise
 from kakudai.metrics import Protocol, psnr, ssim
 
 Enlarge: TypeAlias = Callable[[Pixels], Pixels]
@@ -71,29 +75,55 @@ def measure_set(
     scale: int,
     methods: Mapping[str, Enlarge],
     *,
+    published: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> SetScores:
     """Measure bicubic interpolation and some methods on all pictures directly in a folder.
 
     Args:
         methods: Name -> function; bicubic is always measured, and first.
-        progress: Called with (pictures done, pictures in all).
+        published: Go on after bicubic only if its figure is the published one, where the folder is called as a set of
+            the literature.
+        progress: Called with (pictures done, pictures in all), each picture counted once per method.
 
     Raises:
         PictureNotFound: There is no picture in the folder.
+        PictureError: A picture is too small, or, with `published`, the folder is not the set that it is called.
     """
     files = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
     if not files:
         raise PictureNotFound(f"no pictures in {folder}", "a set is a folder of lossless pictures, such as PNG")
-    protocol = Protocol.published(scale)
-    all_methods: dict[str, Enlarge] = {BICUBIC: lambda low: imresize_matlab(low, scale), **methods}
-    scores: dict[str, dict[str, Score]] = {method: {} for method in all_methods}
-    for done, file in enumerate(files, 1):
-        high = crop_to_multiple(read_image(file).color, scale)
-        low = shrink_bicubic(high, scale)
-        for method, enlarge in all_methods.items():
-            output = enlarge(low)
-            scores[method][file.stem] = Score(psnr(output, high, protocol), ssim(output, high, protocol))
-        if progress:
-            progress(done, len(files))
-    return SetScores(folder.name, scale, protocol, scores)
+    name, protocol = set_name(folder), Protocol.published(scale)
+    scores: dict[str, dict[str, Score]] = {}
+    done, total = 0, len(files) * (1 + len(methods))
+    for method, enlarge in {BICUBIC: lambda low: imresize_matlab(low, scale), **methods}.items():
+        scores[method] = {}
+        for file in files:
+            scores[method][file.name] = _measure(file, scale, enlarge, protocol)
+            done += 1
+            if progress:
+                progress(done, total)
+        if published and method == BICUBIC:
+            check_bicubic(name, scale, fmean(score.psnr for score in scores[method].values()))
+    return SetScores(name, scale, protocol, scores)
+
+
+def set_name(folder: Path) -> str:
+    """Return the name of the set in a folder, also of "." and "Set5/../Set14"; links keep the name they have."""
+    return os.path.basename(os.path.abspath(folder))  # noqa: PTH100, PTH119 - Path would follow links, or keep the dots
+
+
+def _measure(file: Path, scale: int, enlarge: Enlarge, protocol: Protocol) -> Score:
+    high = crop_to_multiple(eight_bits(read_image(file).color), scale)
+    try:
+        output = enlarge(shrink_bicubic(high, scale))
+        return Score(psnr(output, high, protocol), ssim(output, high, protocol))
+    except ValueError as error:
+        raise PictureError(f"{file} cannot be measured: {error}", "take it out of the set") from error
+
+
+def eight_bits(image: Pixels) -> Pixels:
+    """Round a picture to 8 bits, which is what the published figures were measured on."""
+    if image.dtype == np.uint8:
+        return image
+    return quantise(image.astype(np.float64) * (255.0 / full_scale(image.dtype)), np.dtype(np.uint8))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,21 +43,34 @@ def interesting_places(a: Pixels, b: Pixels, side: int, count: int) -> list[tupl
 
 
 def contact_sheet(columns: Sequence[Column], places: Sequence[tuple[int, int]], *, side: int, zoom: int) -> Image.Image:
-    """Draw one row per place and one column per picture; every pixel becomes a square of `zoom` pixels."""
+    """Draw one row per place and one column per picture; every pixel becomes a square of `zoom` pixels.
+
+    Above each row stands where the place is: the pixel of its top left corner.
+    """
     height, width = columns[0].image.shape[:2]
     side = min(side, height, width)
     cell = side * zoom
-    size = (GAP + len(columns) * (cell + GAP), LABEL + len(places) * (cell + GAP))
+    size = (GAP + len(columns) * (cell + GAP), LABEL + len(places) * (LABEL + cell) + GAP)
     sheet = Image.new("RGB", size, (245, 245, 245))
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(13)
     for column, entry in enumerate(columns):
         x = GAP + column * (cell + GAP)
-        draw.text((x, 3), entry.title, fill=(20, 20, 20), font=font)
+        draw.text((x, 3), _fitting(entry.title, cell, font), fill=(20, 20, 20), font=font)
         for row, (top, left) in enumerate(places):
+            y = LABEL + row * (LABEL + cell)
+            if column == 0:
+                draw.text((x, y + 3), f"{left}, {top}", fill=(110, 110, 110), font=font)
             crop = as_rgb8(entry.image[top : top + side, left : left + side])
-            sheet.paste(Image.fromarray(crop.repeat(zoom, 0).repeat(zoom, 1)), (x, LABEL + row * (cell + GAP)))
+            sheet.paste(Image.fromarray(crop.repeat(zoom, 0).repeat(zoom, 1)), (x, y + LABEL))
     return sheet
+
+
+def _fitting(text: str, width: int, font: Any) -> str:
+    """Cut the end off a text that is wider than a column."""
+    if font.getlength(text) <= width:
+        return text
+    return next((short for end in range(len(text), 0, -1) if font.getlength(short := text[:end] + "…") <= width), "")
 
 
 def as_rgb8(image: Pixels) -> NDArray[np.uint8]:

@@ -6,6 +6,7 @@ import platform
 from dataclasses import dataclass
 from importlib import import_module, metadata
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Literal, Protocol, TypeAlias, get_args
 
 import numpy as np
@@ -15,6 +16,9 @@ from kakudai.errors import ModelInvalid, RuntimeUnavailable, UsageError
 from kakudai.models import Model
 
 logger = logging.getLogger(__name__)
+
+CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+"""Where Linux tells a container how much processor time it may use per period."""
 
 RuntimeName: TypeAlias = Literal["auto", "onnxruntime", "openvino"]
 
@@ -115,7 +119,7 @@ def usable_processors() -> int:
     """
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
-        quota, period = open("/sys/fs/cgroup/cpu.max", encoding="ascii").read().split()  # noqa: PTH123, SIM115
+        quota, period = CPU_QUOTA.read_text(encoding="ascii").split()
         return count if quota == "max" else max(1, min(count, round(int(quota) / int(period))))
     except (OSError, ValueError):
         return count

@@ -1,0 +1,210 @@
+"""Which pictures are taken and where their results go; above all what is never written over."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.small_models import nearest
+
+from kakudai.cli.inputs import Found, Naming, assign_targets, find_pictures
+from kakudai.cli.main import run
+from kakudai.image.files import read_image, write_image
+from kakudai.image.picture import Picture
+
+ENDINGS = frozenset({".png", ".jpg"})
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch) -> Path:
+    """An empty working folder with a small network in it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.onnx").write_bytes(nearest())
+    return tmp_path
+
+
+def picture(*names: str) -> None:
+    for seed, name in enumerate(names):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        write_image(Picture(np.random.default_rng(seed).integers(0, 256, (20, 30, 3), np.uint8)), name)
+
+
+def upscale(*words: str) -> int:
+    return run(["upscale", *words, "-m", "net.onnx"])
+
+
+def names(*words: str, recursive: bool = False) -> list[str]:
+    return [str(found.path) for found in find_pictures([*words], ENDINGS, recursive=recursive) if type(found) is Found]
+
+
+def targets(*words: str, output: str | None = None, on_exists: str = "error", recursive: bool = False) -> list:
+    """Return the target of each picture, or the word that says why it has none."""
+    naming = Naming(output, "2x", None, ENDINGS, on_exists)  # type: ignore[arg-type]
+    found = [entry for entry in find_pictures([*words], ENDINGS, recursive=recursive) if type(entry) is Found]
+    assigned = assign_targets(found, naming)
+    return [str(a.target) if a.target else "skipped" if a.skipped else "error" for a in assigned]
+
+
+def files(below: Path) -> list[str]:
+    return sorted(p.relative_to(below).as_posix() for p in below.rglob("*") if p.is_file() and p.suffix != ".onnx")
+
+
+def test_folders_give_their_pictures_in_order_without_what_is_hidden(folder: Path) -> None:
+    picture("in/b.PNG", "in/a.jpg", "in/.hidden.png", "in/.thumbs/t.png", "in/x/c.png", "in/x/.cache/d.png")
+    (folder / "in/desktop.ini").write_text("")
+    (folder / "in/folder.png").mkdir()
+    assert names("in") == ["in/a.jpg", "in/b.PNG"]
+    assert names("in", recursive=True) == ["in/a.jpg", "in/b.PNG", "in/x/c.png"]
+    assert names("in/.thumbs") == ["in/.thumbs/t.png"]
+
+
+def test_a_picture_named_twice_is_done_once(folder: Path) -> None:
+    picture("in/a.png")
+    (folder / "link.png").symlink_to("in/a.png")
+    assert names("in/a.png", "in", "./in/../in/a.png", "link.png", "in/*.png") == ["in/a.png"]
+
+
+def test_patterns_reach_into_folders(folder: Path) -> None:
+    picture("in/a.png", "in/x/b.png", "in/x/c.jpg")
+    assert names("in/**/*.png") == ["in/a.png", "in/x/b.png"]
+    assert names("in/*/[bc].*") == ["in/x/b.png", "in/x/c.jpg"]
+
+
+def test_words_that_lead_nowhere_keep_their_name_in_json(folder: Path, capsys) -> None:
+    (folder / "empty").mkdir()
+    assert upscale("*.gif", "empty", "", "--json") == 1
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["input"], line["kind"]) for line in lines[:2]] == [
+        ("*.gif", "PictureNotFound"),
+        ("empty", "PictureNotFound"),
+    ]
+    assert "is empty" in lines[2]["error"]
+
+
+@pytest.mark.parametrize("bad", ["loop.png", "n" * 300 + ".png", "x" * 250 + ".png", "locked"])
+def test_a_name_that_the_system_refuses_stops_nothing(folder: Path, bad: str, monkeypatch, capsys) -> None:
+    picture("good.png")
+    if bad == "loop.png":
+        (folder / bad).symlink_to(bad)
+    elif bad == "locked":
+        (folder / bad).mkdir()
+        monkeypatch.setattr(Path, "iterdir", _refuse)
+    elif len(bad) < 256:
+        (folder / bad).write_bytes((folder / "good.png").read_bytes())
+    assert upscale(bad, "good.png") == 1
+    errors = capsys.readouterr().err
+    assert "unexpected" not in errors
+    assert errors.count("error: ") == errors.count("hint: ") == 1
+    assert read_image("good_2x.png").width == 60
+
+
+def _refuse(path: Path):
+    raise PermissionError(13, "Permission denied", str(path))
+
+
+def test_a_folder_of_one_picture_goes_into_a_folder(folder: Path) -> None:
+    picture("in/a.png")
+    assert upscale("in", "-o", "out", "-q") == 0
+    assert files(folder / "out") == ["a.png"]
+
+
+@pytest.mark.parametrize("on_exists", ["overwrite", "skip", "error", "rename"])
+def test_no_input_is_ever_written_over(folder: Path, on_exists: str) -> None:
+    """a.png would become a_2x.png, which is to be enlarged too."""
+    picture("a.png", "a_2x.png")
+    before = Path("a_2x.png").read_bytes()
+    upscale("a.png", "a_2x.png", "--on-exists", on_exists, "-q")
+    assert Path("a_2x.png").read_bytes() == before
+    assert read_image("a_2x_2x.png").width == 60
+
+
+def test_an_input_is_known_by_any_name(folder: Path) -> None:
+    picture("a.png")
+    before = Path("a.png").read_bytes()
+    (folder / "link.png").symlink_to("a.png")
+    (folder / "here").symlink_to(".")
+    for output in ("link.png", "here/a.png", "./a.png", str(folder / "a.png")):
+        assert upscale("a.png", "-o", output, "--on-exists", "overwrite", "-q") == 1
+    assert Path("a.png").read_bytes() == before
+
+
+@pytest.mark.parametrize("on_exists", ["overwrite", "skip"])
+def test_a_folder_can_be_done_twice(folder: Path, on_exists: str, capsys) -> None:
+    picture("in/a.png", "in/b.jpg")
+    for _ in range(3):
+        assert upscale("in", "--on-exists", on_exists) == 0
+        assert files(folder / "in") == ["a.png", "a_2x.png", "b.jpg", "b_2x.jpg"]
+    assert "in/a_2x.png: it is the result of in/a.png" in capsys.readouterr().err
+
+
+def test_an_output_folder_inside_the_input_is_left_alone(folder: Path, capsys) -> None:
+    picture("in/a.png", "in/x/b.png")
+    for _ in range(2):
+        assert upscale("in", "-r", "-o", "in/out", "--on-exists", "skip") == 0
+        assert files(folder / "in") == ["a.png", "out/a.png", "out/x/b.png", "x/b.png"]
+    assert "it lies in the output folder" in capsys.readouterr().err
+    assert targets("in/out", output="in/out") == ["in/out/a_2x.png"]
+
+
+def test_two_formats_of_one_name_do_not_meet(folder: Path) -> None:
+    picture("in/a.png", "in/a.jpg")
+    assert upscale("in", "-o", "out", "--format", "png", "-q") == 1
+    assert files(folder / "out") == ["a.png"]
+    assert upscale("in", "-o", "both", "--format", "png", "--on-exists", "rename", "-q") == 0
+    assert files(folder / "both") == ["a-1.png", "a.png"]
+
+
+def test_renaming_counts_on(folder: Path) -> None:
+    picture("a.png", "a_2x.png", "a_2x-1.png")
+    assert targets("a.png", on_exists="rename") == ["a_2x-2.png"]
+    (folder / "a_2x-2.png").mkdir()
+    assert targets("a.png", on_exists="rename") == ["a_2x-3.png"]
+
+
+@pytest.mark.parametrize(("output", "code"), [("new.folder", 2), ("new.folder/", 0), ("new", 0), ("file.png", 2)])
+def test_several_pictures_need_a_folder(folder: Path, output: str, code: int, capsys) -> None:
+    picture("a.png", "b.png")
+    assert upscale("a.png", "b.png", "-o", output, "-q") == code
+    assert ("ends with /" in capsys.readouterr().err) == bool(code)
+
+
+def test_a_file_called_dash_is_reached_as_everywhere(folder: Path) -> None:
+    picture("a.png")
+    os.replace("a.png", "-")
+    assert upscale("./-", "-o", "b.png", "-q") == 0
+    assert read_image("b.png").width == 60
+
+
+def test_format_and_ending_must_agree(folder: Path, capsys) -> None:
+    picture("a.png")
+    assert upscale("a.png", "--format", "jpeg", "-o", "b.png") == 2
+    assert "contradict" in capsys.readouterr().err
+    assert upscale("a.png", "--format", "jpeg", "-o", "b.JPEG", "-q") == 0
+    assert upscale("a.png", "--format", "jpeg", "-o", "b.part", "-q") == 0
+    assert upscale("a.png", "--format", "jpeg", "-o", "out.png/", "-q") == 2
+    assert [read_image(name).metadata.format for name in ("b.JPEG", "b.part")] == ["jpeg", "jpeg"]
+
+
+def test_a_dry_run_says_the_same_as_the_run(folder: Path, capsys) -> None:
+    picture("in/a.png", "in/x/b.jpg")
+    (folder / "in/bad.png").write_bytes(b"no picture")
+    words = ["in", "-r", "-o", "out", "-s", "3", "--json"]
+    assert upscale(*words, "--dry-run") == 1
+    keys = ("input", "output", "input_size", "output_size", "passes", "model", "error", "hint", "kind")
+    planned = [
+        {k: v for k, v in json.loads(line).items() if k in keys} for line in capsys.readouterr().out.split("\n")[:-1]
+    ]
+    assert not (folder / "out").exists()
+    assert upscale(*words) == 1
+    done = [
+        {k: v for k, v in json.loads(line).items() if k in keys and v}
+        for line in capsys.readouterr().out.split("\n")[:-1]
+    ]
+    assert planned == done
+
+
+def test_without_a_network_pass_no_network_is_named(folder: Path, capsys) -> None:
+    picture("a.png")
+    assert upscale("a.png", "-s", "0.5") == 0
+    assert "30x20 -> 15x10  resize" in capsys.readouterr().err
