@@ -11,7 +11,7 @@ import typer
 from typer.exceptions import Abort
 
 from kakudai.cli import compare, data, doctor, evaluate, models, train, upscale
-from kakudai.cli.report import report_error
+from kakudai.cli.report import report_error, say
 from kakudai.errors import UsageError
 
 COMMANDS: dict[str, Callable[..., Any]] = {
@@ -78,15 +78,16 @@ def run(words: list[str]) -> int:
     try:
         command = typer.main.get_command(build())
         code = command.main(complete(take_debug(words)), prog_name="kakudai", standalone_mode=False)
-        return code if isinstance(code, int) else DONE
     except (KeyboardInterrupt, Abort):
-        typer.echo("interrupted: what was finished is written, nothing else", err=True)
-        return INTERRUPTED
+        code = INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
     except Exception as error:  # a user never sees a traceback unless it is asked for
         return report_error(error)
+    if code == INTERRUPTED:  # Typer, too, makes this code of a KeyboardInterrupt
+        say("interrupted: what was finished is written, nothing else")
+    return code if isinstance(code, int) else DONE
 
 
 def take_debug(words: list[str]) -> list[str]:

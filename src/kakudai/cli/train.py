@@ -97,7 +97,19 @@ def describe_data(recipe: "Recipe", seconds: float) -> tuple[str, str]:
         f"{recipe.patch}x{recipe.patch} low-resolution pixels; {seconds / 3600:.2f} hours on {recipe.threads} "
         f"processor(s): {processor_name()}, {platform.machine()}"
     )
+    if recipe.start is not None:
+        data += f"; started from the weights of {recipe.start.stem}{_earlier_hours(recipe.start)}"
     return data, "; ".join(f"{name} ({count})" for name, count in pack.licences().items())
+
+
+def _earlier_hours(start: Path) -> str:
+    """Say how long the run took whose weights these are, where its checkpoint still lies beside them."""
+    from kakudai.train.checkpoint import load_checkpoint
+
+    checkpoint = start.with_name("last.ckpt")
+    if not checkpoint.exists():
+        return ""
+    return f", trained on the same for {load_checkpoint(checkpoint)['seconds'] / 3600:.2f} hours"
 
 
 def commit() -> str:
