@@ -1,6 +1,6 @@
 """Draw PSNR over steps of training runs, for docs/images.
 
-    python benchmarks/training_plot.py docs/images/training-photo-x2.png runs/photo-x2-start runs/photo-x2
+    python benchmarks/training_plot.py docs/images/training-photo-x2.png training/photo-x2-start training/photo-x2
 
 Needs matplotlib, which nothing else does: pip install matplotlib
 """

@@ -1,7 +1,6 @@
 """Which pictures are taken and where their results go; above all what is never written over."""
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -171,7 +170,7 @@ def test_several_pictures_need_a_folder(folder: Path, output: str, code: int, ca
 
 def test_a_file_called_dash_is_reached_as_everywhere(folder: Path) -> None:
     picture("a.png")
-    os.replace("a.png", "-")
+    Path("a.png").replace("-")
     assert upscale("./-", "-o", "b.png", "-q") == 0
     assert read_image("b.png").width == 60
 
@@ -190,18 +189,17 @@ def test_a_dry_run_says_the_same_as_the_run(folder: Path, capsys) -> None:
     picture("in/a.png", "in/x/b.jpg")
     (folder / "in/bad.png").write_bytes(b"no picture")
     words = ["in", "-r", "-o", "out", "-s", "3", "--json"]
+    keys = {"input", "output", "input_size", "output_size", "passes", "model", "error", "hint", "kind"}
+
+    def said() -> list[dict]:
+        lines = map(json.loads, capsys.readouterr().out.splitlines())
+        return [{key: value for key, value in line.items() if key in keys and value} for line in lines]
+
     assert upscale(*words, "--dry-run") == 1
-    keys = ("input", "output", "input_size", "output_size", "passes", "model", "error", "hint", "kind")
-    planned = [
-        {k: v for k, v in json.loads(line).items() if k in keys} for line in capsys.readouterr().out.split("\n")[:-1]
-    ]
+    planned = said()
     assert not (folder / "out").exists()
     assert upscale(*words) == 1
-    done = [
-        {k: v for k, v in json.loads(line).items() if k in keys and v}
-        for line in capsys.readouterr().out.split("\n")[:-1]
-    ]
-    assert planned == done
+    assert planned == said()
 
 
 def test_without_a_network_pass_no_network_is_named(folder: Path, capsys) -> None:
