@@ -12,6 +12,10 @@ from kakudai.image.formats import Format
 from kakudai.image.picture import Metadata, Picture, Pixels, full_scale
 from kakudai.image.vips import EXIF, ICC, XMP, libvips, one_line
 
+LARGE_PNG = 24_000_000
+"""Above this many pixels a PNG is compressed at level 1 instead of 2: 0.6 of the time for 1.4 of the bytes. One core
+compresses while the others wait, and for 48 megapixels that wait was a fifth of the network's own time."""
+
 ROWS = 256
 """Rows converted at a time, so that no second copy of the picture in floating point exists."""
 DTYPES = {8: np.uint8, 12: np.uint16, 16: np.uint16, 32: np.float32}
@@ -156,6 +160,8 @@ def _options(entry: Format, plan: Plan, pixels: Pixels) -> dict[str, Any]:
         options["Q"] = plan.quality
     if entry.name == "webp" and plan.quality == 100:
         options |= {"lossless": True, "exact": True, "smart_subsample": False}
+    if entry.name == "png" and pixels.shape[0] * pixels.shape[1] > LARGE_PNG:
+        options["compression"] = 1
     if entry.name == "avif":
         options["bitdepth"] = plan.depth
     if entry.name == "tiff":
