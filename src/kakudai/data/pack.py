@@ -5,21 +5,25 @@ width, offset), zero bytes up to a multiple of 4096, then the pixels of each pic
 at its offset from there.
 """
 
+import contextlib
 import csv
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kakudai.errors import PictureUnreadable, RecipeError
+from kakudai.errors import KakudaiError, OutputError, PictureUnreadable, RecipeError
 from kakudai.image.files import read_image
 from kakudai.image.picture import Picture, full_scale
 
-MAGIC = b"kakudai pack 1\n"
+FORMAT = b"kakudai pack "
+VERSION = 1
 ALIGNMENT = 4096
 SUFFIXES = {".png", ".webp", ".jpg", ".jpeg", ".tif", ".tiff", ".avif", ".bmp"}
 
@@ -67,45 +71,56 @@ class Pack:
         return {name: names.count(name) for name in sorted(set(names), key=lambda n: (-names.count(n), n))}
 
 
-def pack_folders(folders: Sequence[Path], target: Path, *, progress: Callable[[int, int], None] | None = None) -> Pack:
+def pack_folders(
+    folders: Sequence[Path],
+    target: Path,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+    skip: Callable[[Path, KakudaiError], None] | None = None,
+) -> Pack:
     """Read every picture directly inside some folders and write them as one pack.
 
     Args:
         folders: Each may hold a SOURCES.tsv with the columns `stored_as` (or `file`) and `licence`.
         target: The pack; replaced whole, or untouched on any error.
         progress: Called with (pictures done, pictures in all).
+        skip: Called with each file that is broken, transparent or no picture in spite of its name, and why; such files
+            are left out. Without it the first of them is an error.
 
     Raises:
-        PictureError: A file that looks like a picture cannot be read.
-        RecipeError: There is no picture in the folders.
+        PictureError: A file that looks like a picture cannot be used, and `skip` is not given.
+        RecipeError: There is no usable picture in the folders, or a SOURCES.tsv cannot be read.
+        OutputError: The pack cannot be written.
     """
     files = [(folder, path) for folder in folders for path in _picture_files(folder)]
     if not files:
         raise RecipeError(f"no pictures in {', '.join(map(str, folders))}", "name folders that hold pictures directly")
     licences = {folder: _licences(folder) for folder in folders}
-    pictures: list[PackedPicture] = []
-    offset = 0
     body, temporary = (target.with_name(f".{target.name}.{part}.{os.getpid()}") for part in ("pixels", "part"))
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         with body.open("wb") as pixels:
+            pictures = []
             for done, (folder, path) in enumerate(files, 1):
-                image = _rgb8(read_image(path))
-                licence = licences[folder].get(path.stem, "unknown")
-                pictures.append(PackedPicture(path.stem, folder.name, licence, image.shape[0], image.shape[1], offset))
-                pixels.write(image.tobytes())
-                offset += image.nbytes
+                image = _image(path, skip)
+                if image is not None:
+                    licence = licences[folder].get(path.stem, "unknown")
+                    height, width, _ = image.shape
+                    pictures.append(PackedPicture(path.stem, folder.name, licence, height, width, pixels.tell()))
+                    pixels.write(image.tobytes())
                 if progress:
                     progress(done, len(files))
-        with temporary.open("wb") as whole, body.open("rb") as pixels:
-            whole.write(_header(pictures))
-            while block := pixels.read(1 << 24):
-                whole.write(block)
-            whole.flush()
-            os.fsync(whole.fileno())
+        if not pictures:
+            raise RecipeError(f"none of {len(files)} pictures can be used", "the reason of each is above")
+        _write_whole(pictures, body, temporary)
         temporary.replace(target)
+    except OSError as error:
+        hint = "free some space or choose another folder"
+        raise OutputError(f"{target} cannot be written: {error.strerror or error}", hint) from error
     finally:
-        body.unlink(missing_ok=True)
-        temporary.unlink(missing_ok=True)
+        for path in (body, temporary):
+            with contextlib.suppress(OSError):  # there is none where there is no folder
+                path.unlink()
     return open_pack(target)
 
 
@@ -113,22 +128,69 @@ def open_pack(path: Path) -> Pack:
     """Map a pack into memory.
 
     Raises:
-        RecipeError: The file is missing, is no pack, or is shorter than its own list of pictures says.
+        RecipeError: The file is missing, is no pack or one of another version, or is shorter than its own list of
+        pictures says.
     """
+    advice = "make one with: kakudai data pack DIR... -o PACK"
     try:
         with path.open("rb") as file:
-            if file.readline(len(MAGIC)) != MAGIC:
-                raise RecipeError(f"{path} is not a pack", "make one with: kakudai data pack DIR... -o PACK")
-            pictures = tuple(PackedPicture(**entry) for entry in json.loads(file.readline()))
+            first = file.readline(64)
+            if not first.startswith(FORMAT):
+                raise RecipeError(f"{path} is not a pack", advice)
+            version = first.removeprefix(FORMAT).strip().decode("ascii", "replace")
+            if version != str(VERSION):
+                raise RecipeError(
+                    f"{path} is a pack of version {version}; this kakudai reads version {VERSION}", advice
+                )
+            pictures = tuple(_entry(entry) for entry in json.loads(file.readline()))
             start = -(-file.tell() // ALIGNMENT) * ALIGNMENT
+            size = file.seek(0, os.SEEK_END) - start
     except FileNotFoundError as error:
-        raise RecipeError(f"no pack at {path}", "make one with: kakudai data pack DIR... -o PACK") from error
-    except (ValueError, TypeError) as error:
+        raise RecipeError(f"no pack at {path}", f"{advice}, or draw pictures: drawn:photo, drawn:art") from error
+    except OSError as error:
+        raise RecipeError(f"{path} cannot be read: {error.strerror}", advice) from error
+    except (ValueError, TypeError, KeyError) as error:
         raise RecipeError(f"{path}: the list of pictures cannot be read: {error}", "pack the folders again") from error
-    pixels = np.memmap(path, np.uint8, mode="r", offset=start)
-    if any(p.offset + p.height * p.width * 3 > pixels.size for p in pictures):
-        raise RecipeError(f"{path} is truncated", "pack the folders again")
-    return Pack(pictures, pixels)
+    needed = max((p.offset + p.height * p.width * 3 for p in pictures), default=0)
+    if not pictures or needed > size:
+        raise RecipeError(
+            f"{path} is truncated: {len(pictures)} pictures need {needed} bytes, {max(size, 0)} are there",
+            "pack the folders again",
+        )
+    return Pack(pictures, np.memmap(path, np.uint8, mode="r", offset=start))
+
+
+def _entry(entry: dict[str, Any]) -> PackedPicture:
+    """Read one object of the list of pictures.
+
+    Raises:
+        ValueError: A size or an offset is not a whole number, or is out of range.
+    """
+    picture = PackedPicture(**entry)
+    numbers = picture.height, picture.width, picture.offset
+    if not all(isinstance(number, int) for number in numbers) or min(numbers[:2]) < 1 or picture.offset < 0:
+        raise ValueError(f"{picture.name!r} has the size and offset {numbers}")
+    return picture
+
+
+def _write_whole(pictures: list[PackedPicture], body: Path, target: Path) -> None:
+    """Write the list of pictures and then their pixels, and wait until the disk has them."""
+    with target.open("wb") as whole, body.open("rb") as pixels:
+        whole.write(_header(pictures))
+        shutil.copyfileobj(pixels, whole, 1 << 24)
+        whole.flush()
+        os.fsync(whole.fileno())
+
+
+def _image(path: Path, skip: Callable[[Path, KakudaiError], None] | None) -> NDArray[np.uint8] | None:
+    """Read a picture, or say that it is skipped and return None."""
+    try:
+        return _rgb8(read_image(path), path)
+    except KakudaiError as error:
+        if skip is None:
+            raise
+        skip(path, error)
+        return None
 
 
 def _picture_files(folder: Path) -> Iterator[Path]:
@@ -140,20 +202,24 @@ def _licences(folder: Path) -> dict[str, str]:
     table = folder / "SOURCES.tsv"
     if not table.exists():
         return {}
-    with table.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
-    return {Path(row.get("stored_as") or row["file"]).stem: row["licence"] for row in rows}
+    try:
+        with table.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file, delimiter="\t"))
+        return {Path(row.get("stored_as") or row["file"]).stem: row["licence"] for row in rows}
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        hint = "it needs the columns file (or stored_as) and licence, separated by tabs"
+        raise RecipeError(f"{table} cannot be read: {error}", hint) from error
 
 
 def _header(pictures: list[PackedPicture]) -> bytes:
-    header = MAGIC + json.dumps([asdict(picture) for picture in pictures]).encode() + b"\n"
-    return header + bytes(-len(header) % ALIGNMENT)
+    lines = FORMAT + str(VERSION).encode() + b"\n" + json.dumps([asdict(picture) for picture in pictures]).encode()
+    return lines + b"\n" + bytes(-(len(lines) + 1) % ALIGNMENT)
 
 
-def _rgb8(picture: Picture) -> NDArray[np.uint8]:
+def _rgb8(picture: Picture, path: Path) -> NDArray[np.uint8]:
     """Return (H, W, 3) uint8 pixels; transparent pictures are refused, for their hidden colours would be learnt."""
     if picture.alpha is not None and picture.alpha.min() < full_scale(picture.alpha.dtype):
-        raise PictureUnreadable("a transparent picture cannot be packed", "flatten it on a background first")
+        raise PictureUnreadable(f"{str(path)!r} is transparent", "flatten it on a background first")
     color = picture.color
     if color.dtype != np.uint8:
         color = np.floor(color * (255.0 / full_scale(color.dtype)) + 0.5).clip(0, 255).astype(np.uint8)
