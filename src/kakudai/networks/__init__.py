@@ -1,9 +1,13 @@
 """The networks of the literature, one file per paper.
 
-A file knows nothing of the rest of kakudai and can be lifted out and used alone. Its `__all__` holds one `nn.Module`
-whose keyword arguments are plain values; the class or instance states `scale`, `multiple` and `halo`, and `TINY`
-holds the arguments of a small one for tests. `find_network` imports a file by its name, so adding a network is
-adding a file.
+A file knows nothing of the rest of kakudai. Its `__all__` holds one `nn.Module` whose keyword arguments are plain
+values, `scale` and `in_channels` always among them. The instance states `scale`, `multiple` (sizes divide by it),
+`halo` (input pixels that its output depends on, on each side; None for all) and, where it begins by enlarging the
+picture with a fixed filter, `enlarges` ("bicubic" or "nearest"). Beside it stand `TINY`, the arguments of a small one
+for tests, `VARIANTS`, what the literature calls it -> its arguments, and `SCALES`, the factors it can be built for.
+
+`find_network` imports a file by its name, so adding a network is adding a file. Files that begin with an underscore are
+parts that several networks share.
 """
 
 from importlib import import_module

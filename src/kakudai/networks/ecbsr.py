@@ -16,9 +16,8 @@ What differs from the paper:
     - One bias per block: biases inside the branches would merge into it anyway.
     - ReLU or LeakyReLU(0.1) instead of PReLU, which ONNX Runtime runs 1.4 times slower.
     - The paper leaves the initialisation open. It decides here: identity + 0.4 Kaiming for the 3x3 kernel, gain 0.3
-    for the
-      widened branch, edge filters at nearly zero, and the last block a thousandth of that, so that the untrained
-      network is nearest-neighbour enlargement.
+      for the widened branch, edge filters at nearly zero, and the last block a thousandth of that, so that the
+      untrained network is nearest-neighbour enlargement.
 
 | variant           | arguments                            | parameters, merged |
 |-------------------|--------------------------------------|--------------------|
@@ -39,6 +38,14 @@ from torch.nn import functional
 __all__ = ["ECBSR"]
 
 TINY = {"channels": 16, "blocks": 1}
+SCALES = (1, 2, 3, 4)
+VARIANTS: dict[str, dict[str, int | float | bool | str]] = {
+    "ECBSR-M4C16 x2": {"blocks": 4, "channels": 16, "branches": False},
+    "ECBSR-M4C32 x2": {"blocks": 4, "channels": 32, "branches": False},
+    "ECBSR-M5C32 x2": {"blocks": 5, "channels": 32, "branches": False},
+    "ECBSR-M10C32 x2": {"blocks": 10, "channels": 32, "branches": False},
+    "ECBSR-M16C64 x2": {"blocks": 16, "channels": 64, "branches": False},
+}
 
 
 class ECBSR(nn.Module):

@@ -1,0 +1,40 @@
+"""networks/ecbsr.py: what is merged is what was trained."""
+
+import pytest
+import torch
+from tests.networks.building import tiny, with_random_weights
+from torch import nn
+
+from kakudai.networks.ecbsr import ECBSR
+
+
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu"])
+def test_merged_branches_are_the_same_network(activation) -> None:
+    network = with_random_weights(ECBSR(channels=16, blocks=2, activation=activation))
+    x = torch.rand(1, 1, 20, 30)
+    with torch.inference_mode():
+        torch.testing.assert_close(network.merged()(x), network(x), atol=1e-5, rtol=1e-5)
+
+
+def test_merging_equals_running_the_branches_one_by_one() -> None:
+    """The paper's block: five branches side by side, against the one kernel. Away from the border, where padding
+    differs.
+    """
+    block = with_random_weights(ECBSR(channels=16, blocks=1)).body[0]
+    x = torch.rand(1, 16, 12, 12)
+    conv = nn.functional.conv2d
+    edges = block.edges[:, None, None] * block.edge_scale[:, :, None, None, None]
+    with torch.inference_mode():
+        expected = conv(x, block.weight, block.bias, padding=1)
+        expected = expected + conv(conv(x, block.widen[:, :, None, None]), block.narrow, padding=1)
+        for mix, edge in zip(block.edge_mix, edges, strict=True):
+            expected = expected + conv(conv(x, mix[:, :, None, None]), edge, padding=1, groups=16)
+        torch.testing.assert_close(block(x)[..., 1:-1, 1:-1], expected[..., 1:-1, 1:-1], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_an_untrained_ecbsr_is_nearest_neighbour_enlargement(scale: int) -> None:
+    x = torch.rand(1, 3, 9, 11)
+    with torch.inference_mode():
+        y = tiny("ecbsr", scale=scale, in_channels=3)(x)
+    assert (y - nn.functional.interpolate(x, scale_factor=scale)).abs().max() < 0.02
