@@ -5,7 +5,7 @@ with the original by the published protocol. What is measured is what a user get
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
@@ -90,22 +90,58 @@ def measure_set(
         PictureNotFound: There is no picture in the folder.
         PictureError: A picture is too small, or, with `published`, the folder is not the set that it is called.
     """
-    files = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
-    if not files:
-        raise PictureNotFound(f"no pictures in {folder}", "a set is a folder of lossless pictures, such as PNG")
+    files = set_files(folder)
     name, protocol = set_name(folder), Protocol.published(scale)
     scores: dict[str, dict[str, Score]] = {}
     done, total = 0, len(files) * (1 + len(methods))
-    for method, enlarge in {BICUBIC: lambda low: imresize_matlab(low, scale), **methods}.items():
-        scores[method] = {}
-        for file in files:
-            scores[method][file.name] = _measure(file, scale, enlarge, protocol)
-            done += 1
-            if progress:
-                progress(done, total)
+
+    def count() -> None:
+        nonlocal done
+        done += 1
+        if progress:
+            progress(done, total)
+
+    for method, enlarge in {BICUBIC: bicubic(scale), **methods}.items():
+        scores[method] = measure_method(files, scale, enlarge, count)
         if published and method == BICUBIC:
             check_bicubic(name, scale, fmean(score.psnr for score in scores[method].values()))
     return SetScores(name, scale, protocol, scores)
+
+
+def set_files(folder: Path) -> list[Path]:
+    """Return the pictures of a set.
+
+    Raises:
+        PictureNotFound: There is no picture in the folder.
+    """
+    files = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
+    if not files:
+        raise PictureNotFound(f"no pictures in {folder}", "a set is a folder of lossless pictures, such as PNG")
+    return files
+
+
+def bicubic(scale: int) -> Enlarge:
+    """Return the method that everything is compared with: MATLAB's bicubic enlargement."""
+    return lambda low: imresize_matlab(low, scale)
+
+
+def measure_method(
+    files: Sequence[Path], scale: int, enlarge: Enlarge, count: Callable[[], None] | None = None
+) -> dict[str, Score]:
+    """Measure one method on the pictures of a set: file name -> score.
+
+    Args:
+        count: Called after each picture.
+
+    Raises:
+        PictureError: A picture is too small.
+    """
+    scores = {}
+    for file in files:
+        scores[file.name] = _measure(file, scale, enlarge, Protocol.published(scale))
+        if count:
+            count()
+    return scores
 
 
 def set_name(folder: Path) -> str:
