@@ -28,7 +28,7 @@ LEVELS = [
 SIDEWAYS = {("networks", "errors")}
 """networks/ can be lifted out and used alone: it may not even import errors."""
 
-HEAVY = ("torch", "onnxruntime", "openvino", "pyvips", "PIL", "lightning_fabric", "tensorboard")
+HEAVY = ("torch", "onnxruntime", "openvino", "pyvips", "PIL", "lightning_fabric", "matplotlib", "tensorboard")
 
 
 def level(package: str) -> int:
