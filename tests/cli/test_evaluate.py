@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from tests.small_models import nearest
 
-from kakudai.cli import evaluate as evaluate_command
 from kakudai.cli import features as features_command
 from kakudai.cli.main import run
 from kakudai.engine.upscaler import Upscaler
-from kakudai.evaluate import cost
+from kakudai.evaluate import cost, curves
 from kakudai.evaluate.cost import measure_cost, peak_memory, picture_for_timing
 from kakudai.image.files import read_image, write_image
 from kakudai.image.picture import Picture
@@ -110,7 +109,7 @@ def test_a_plot(folder: Path, ending: str, capsys) -> None:
     pytest.importorskip("matplotlib")
     assert run(["evaluate", "--set", "Own", "-m", "net2.onnx", "--plot", f"plot.{ending}"]) == 0
     assert (folder / f"plot.{ending}").stat().st_size > 1000
-    assert "plot: plot." in capsys.readouterr().err
+    assert f"written: plot.{ending}" in capsys.readouterr().err
 
 
 def test_what_cannot_be_drawn_is_said_before_any_work(monkeypatch, capsys) -> None:
@@ -118,12 +117,14 @@ def test_what_cannot_be_drawn_is_said_before_any_work(monkeypatch, capsys) -> No
     words = ["evaluate", "--set", "Own", "-m", "net2.onnx", "--plot"]
     assert run([*words, "plot.jpeg"]) == 2
     assert run([*words, "nowhere/plot.png"]) == 1
-    real = evaluate_command.find_spec
-    monkeypatch.setattr(evaluate_command, "find_spec", lambda name: None if name == "matplotlib" else real(name))
+    assert run([*words[:-1], "--json", "nowhere/figures.json"]) == 1
+    assert run([*words[:-1], "--json", "Own"]) == 1
+    monkeypatch.setattr(curves, "find_spec", lambda name: None)
     assert run([*words, "plot.png"]) == 2
     errors = capsys.readouterr().err
-    assert "accepted are files that end with .png or .svg" in errors
-    assert "no such folder" in errors
+    assert "plot.jpeg is no .png or .svg file" in errors
+    assert errors.count("no such folder") == 2
+    assert "Own cannot be written: it is a folder" in errors
     assert "pip install 'kakudai[train]'" in errors
 
 

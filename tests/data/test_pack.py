@@ -122,6 +122,13 @@ def test_a_truncated_pack_is_an_error_wherever_it_ends(pack: Pack, tmp_path: Pat
         open_pack(tmp_path / "short")
 
 
+@pytest.mark.parametrize("entries", [b"[null]", b"5", b'{"a": 1}', b"[" * 100_000], ids=["null", "5", "object", "deep"])
+def test_a_pack_whose_list_is_no_list_of_pictures(tmp_path: Path, entries: bytes) -> None:
+    (tmp_path / "wrong").write_bytes(b"kakudai pack 1\n" + entries + b"\n")
+    with pytest.raises(RecipeError, match="the list of pictures cannot be read"):
+        open_pack(tmp_path / "wrong")
+
+
 @pytest.mark.parametrize("wrong", [{"height": -1}, {"width": "9"}, {"offset": -3}, {"offset": 1e3}, {"extra": 1}])
 def test_a_pack_whose_list_makes_no_sense(pack: Pack, tmp_path: Path, wrong: dict[str, object]) -> None:
     first, entries, rest = (tmp_path / "pack").read_bytes().split(b"\n", 2)

@@ -162,6 +162,8 @@ def test_noise_falls_on_its_share_of_the_crops_and_only_on_the_small_side(pack: 
         damaged, whole = noisy.cut([crop], 8), clean.cut([without], 8)
         np.testing.assert_array_equal(damaged.high, whole.high)
         assert (damaged.low == whole.low).all() == (crop.noise is None)
+    usual = [Pairs(pack, scale=2, color="rgb", noise=name).noise_rate for name in ("photo-1", "art-1", "art-3")]
+    assert usual == [0.3, 0.65, 1.0]
     off = Pairs(pack, scale=2, color="rgb", noise="photo-2", noise_rate=0.0)
     assert all(crop.noise is None for crop in off.choices(50, 8, seed=0, step=0))
     with pytest.raises(RecipeError, match="art-9"):

@@ -138,7 +138,7 @@ def test_names_cannot_be_mathematics_or_markup(tmp_path: Path) -> None:
 
 def test_without_matplotlib_it_says_what_to_install(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("kakudai.evaluate.curves.find_spec", lambda name: None)
     with pytest.raises(RuntimeUnavailable, match="matplotlib") as caught:
         draw(make_panels([run]))
     assert "kakudai[train]" in caught.value.hint

@@ -8,7 +8,6 @@ import pytest
 from tests.evaluate.results_file import result
 
 from kakudai.errors import RuntimeUnavailable, UsageError
-from kakudai.evaluate import frontier
 from kakudai.evaluate.frontier import plot_gain, plot_results, points
 from kakudai.evaluate.labels import Label, place_labels
 from kakudai.evaluate.results import difference, quality, read_results, rows, scales, set_names, short
@@ -113,7 +112,7 @@ def test_plots_of_little_or_nothing(tmp_path: Path) -> None:
 
 
 def test_without_matplotlib_it_says_what_to_install(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(frontier, "find_spec", lambda name: None)
+    monkeypatch.setattr("kakudai.evaluate.curves.find_spec", lambda name: None)
     with pytest.raises(RuntimeUnavailable, match="matplotlib"):
         plot_results([result("photo-x2")], tmp_path / "a.png")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kakudai.errors import PictureError, PictureNotFound
-from kakudai.evaluate.measure import BICUBIC, eight_bits, measure_set, set_name
+from kakudai.evaluate.measure import BICUBIC, measure_set, set_name
 from kakudai.image.files import write_image
 from kakudai.image.picture import Picture
 from kakudai.image.resize import imresize_matlab, resize
@@ -55,12 +55,6 @@ def test_methods_get_8_bits_cut_to_a_multiple_whatever_the_file_has(tmp_path: Pa
 
     measure_set(tmp_path, 3, {"method": method})
     assert seen == [((17, 16, 3), np.uint8), ((17, 16, 1), np.uint8)]
-
-
-def test_eight_bits_are_rounded_half_up() -> None:
-    image = np.array([[[0], [128], [129], [65535]]], np.uint16)
-    np.testing.assert_array_equal(eight_bits(image)[0, :, 0], [0, 0, 1, 255])
-    np.testing.assert_array_equal(eight_bits(np.float32([[[-0.5], [0.5], [2.0]]]))[0, :, 0], [0, 128, 255])
 
 
 def test_other_files_and_folders_are_no_part_of_a_set(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kakudai.image.files import read_image
-from kakudai.image.resize import SUPPORT, fold, imresize_matlab, kernel_value, resize, taps
+from kakudai.image.resize import SUPPORT, eight_bits, fold, imresize_matlab, kernel_value, resize, taps
 
 SETS = [("Set5", 2), ("Set5", 3), ("Set5", 4), ("Set14", 2)]
 
@@ -87,3 +87,9 @@ def test_kernels_are_interpolating() -> None:
     whole = np.arange(-3.0, 4.0)
     for kernel in ("bicubic", "lanczos3"):
         np.testing.assert_allclose(kernel_value(kernel, whole), whole == 0, atol=1e-15)
+
+
+def test_eight_bits_are_rounded_half_up() -> None:
+    image = np.array([[[0], [128], [129], [65535]]], np.uint16)
+    np.testing.assert_array_equal(eight_bits(image)[0, :, 0], [0, 0, 1, 255])
+    np.testing.assert_array_equal(eight_bits(np.float32([[[-0.5], [0.5], [2.0]]]))[0, :, 0], [0, 128, 255])

@@ -13,8 +13,28 @@ import pytest
 from kakudai.errors import OutputError, PictureError, UsageError
 from kakudai.image.files import check_target, output_formats, read_image, write_image
 from kakudai.image.picture import Metadata, Picture
+from kakudai.image.writing import write_whole
 
 PICTURE = Picture(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8))
+
+
+def test_bytes_appear_whole_or_not_at_all(tmp_path: Path, monkeypatch) -> None:
+    path = tmp_path / "page.html"
+    write_whole(path, b"old")
+    path.chmod(0o640)
+    write_whole(path, b"new")
+    assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (b"new", 0o640)
+    with pytest.raises(OutputError, match="cannot write"):
+        write_whole(tmp_path / "nowhere/page.html", b"")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("kakudai.image.writing.os.fsync", full)
+    with pytest.raises(OutputError, match="No space left"):
+        write_whole(path, b"newer")
+    assert path.read_bytes() == b"new"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["page.html"]
 
 
 @pytest.mark.parametrize(

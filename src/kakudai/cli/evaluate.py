@@ -2,7 +2,6 @@
 
 import json
 import re
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +10,8 @@ import typer
 from kakudai.cli.progress import counting
 from kakudai.cli.report import say
 from kakudai.cli.table import print_table
-from kakudai.errors import OutputError, RuntimeUnavailable, UsageError
+from kakudai.cli.targets import check_output
+from kakudai.errors import UsageError
 
 
 def evaluate(
@@ -59,15 +59,19 @@ def evaluate(
     """
     from kakudai.evaluate.choose import SCALES, choose_models
     from kakudai.evaluate.comparison import Comparison, compare, methods_of
+    from kakudai.evaluate.curves import need_matplotlib
+    from kakudai.image.writing import write_whole
 
     if not sets:
         raise UsageError("no test set is named", "for example: --set ../shared/data/test/Set5")
     if wrong := [scale for scale in scales or [] if scale not in SCALES]:
         raise UsageError(f"the scale is {wrong[0]}", "accepted are 2, 3 and 4")
     to_stdout = json_file == Path("-")
-    check_targets([path for path in (None if to_stdout else json_file, plot) if path])
+    if json_file and not to_stdout:
+        check_output(json_file)
     if plot:
-        check_drawing(plot)
+        check_output(plot, (".png", ".svg"))
+        need_matplotlib()
     chosen, wanted, left_out = choose_models(models or [], list(dict.fromkeys(scales or [])))
     for sentence in left_out:
         say(sentence)
@@ -79,27 +83,12 @@ def evaluate(
     else:
         show(result, compared=compared)
         if json_file:
-            json_file.write_text(text)
+            write_whole(json_file, text.encode())
     if plot:
         from kakudai.evaluate.frontier import plot_results
 
         plot_results([result], plot, compared=compared)
-        say(f"plot: {plot}")
-
-
-def check_targets(paths: list[Path]) -> None:
-    """Raise OutputError where a file could not be written after all the work, for its folder is missing."""
-    for path in paths:
-        if not path.parent.is_dir():
-            raise OutputError(f"{path} cannot be written: there is no such folder", "make it first")
-
-
-def check_drawing(plot: Path) -> None:
-    """Raise an error where a plot could not be drawn after all the work."""
-    if plot.suffix.lower() not in (".png", ".svg"):
-        raise UsageError(f"--plot is {plot}", "accepted are files that end with .png or .svg")
-    if find_spec("matplotlib") is None:
-        raise RuntimeUnavailable("drawing needs matplotlib, which is not installed", "pip install 'kakudai[train]'")
+        say(f"written: {plot}")
 
 
 def machine() -> dict[str, Any]:

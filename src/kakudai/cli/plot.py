@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kakudai.cli.report import say
-from kakudai.errors import OutputError, UsageError
+from kakudai.cli.targets import check_output
+from kakudai.errors import UsageError
 
 if TYPE_CHECKING:
     from kakudai.evaluate.runs import Run
 
 SCHEMA = 1
 """Version of the object that --json prints."""
-
-AXES = ("step", "epoch", "time")
 
 
 def plot(
@@ -81,6 +80,8 @@ def plot(
 
 
 def _check_options(axis: str | None, zoom: int, *, table: bool, progress: bool) -> None:
+    from kakudai.evaluate.curves import AXES
+
     if axis not in (None, *AXES):
         raise UsageError(f"--x is {axis!r}", f"accepted are {', '.join(AXES)}")
     if table and progress:
@@ -89,34 +90,10 @@ def _check_options(axis: str | None, zoom: int, *, table: bool, progress: bool) 
         raise UsageError(f"--zoom is {zoom}", "accepted are whole numbers from 1 to 16")
 
 
-def check_output(path: Path, suffixes: tuple[str, ...]) -> None:
-    """Refuse, before any work, a file that cannot be written.
-
-    Raises:
-        UsageError: Its name ends otherwise.
-        OutputError: Its folder is not there, or it is a folder itself.
-    """
-    if path.suffix.lower() not in suffixes:
-        raise UsageError(f"{path} is no {' or '.join(suffixes)} file", f"give a name that ends in {suffixes[0]}")
-    if not path.parent.is_dir():
-        raise OutputError(f"{path} cannot be written: there is no such folder", "make it first")
-    if path.is_dir():
-        raise OutputError(f"{path} cannot be written: it is a folder", "give another name")
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file that appears whole or not at all."""
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def _print_table(runs: "list[Run]", output: Path | None, *, as_json: bool) -> None:
     from kakudai.cli.report import printable
     from kakudai.evaluate.run_table import as_markdown, table_rows
+    from kakudai.image.writing import write_whole
 
     rows = table_rows(runs)
     data = as_json or (output is not None and output.suffix.lower() == ".json")
@@ -143,9 +120,9 @@ def _as_json(run: "Run") -> dict[str, Any]:
 
 
 def _draw_curves(runs: "list[Run]", target: Path, axis: str | None, *, chain: bool) -> None:
-    from kakudai.evaluate.curves import draw, encode, make_panels, need_matplotlib
+    from kakudai.evaluate.curves import draw, encode, make_panels
+    from kakudai.image.writing import write_whole
 
-    need_matplotlib()
     panels = make_panels(runs, axis, chain=chain)  # type: ignore[arg-type]  # checked above
     write_whole(target, encode(draw(panels), target.suffix.lower()))
 

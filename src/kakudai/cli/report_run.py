@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kakudai.cli.plot import check_output, write_whole
 from kakudai.cli.progress import counting
 from kakudai.cli.report import say
+from kakudai.cli.targets import check_output
 
 if TYPE_CHECKING:
     from kakudai.evaluate.before_after import Group
@@ -39,6 +39,7 @@ def report(
     from kakudai.evaluate.before_after import progress_group
     from kakudai.evaluate.report import make_report
     from kakudai.evaluate.runs import read_runs
+    from kakudai.image.writing import write_whole
 
     if output:
         check_output(output, (".html", ".htm"))

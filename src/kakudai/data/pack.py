@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from kakudai.errors import KakudaiError, OutputError, PictureUnreadable, RecipeError
 from kakudai.image.files import read_image
 from kakudai.image.picture import Picture, full_scale
+from kakudai.image.resize import eight_bits
 
 FORMAT = b"kakudai pack "
 VERSION = 1
@@ -149,7 +150,7 @@ def open_pack(path: Path) -> Pack:
         raise RecipeError(f"no pack at {path}", f"{advice}, or draw pictures: drawn:photo, drawn:art") from error
     except OSError as error:
         raise RecipeError(f"{path} cannot be read: {error.strerror}", advice) from error
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise RecipeError(f"{path}: the list of pictures cannot be read: {error}", "pack the folders again") from error
     needed = max((p.offset + p.height * p.width * 3 for p in pictures), default=0)
     if not pictures or needed > size:
@@ -164,6 +165,7 @@ def _entry(entry: dict[str, Any]) -> PackedPicture:
     """Read one object of the list of pictures.
 
     Raises:
+        TypeError: It is no object, or has other keys.
         ValueError: A size or an offset is not a whole number, or is out of range.
     """
     picture = PackedPicture(**entry)
@@ -220,7 +222,5 @@ def _rgb8(picture: Picture, path: Path) -> NDArray[np.uint8]:
     """Return (H, W, 3) uint8 pixels; transparent pictures are refused, for their hidden colours would be learnt."""
     if picture.alpha is not None and picture.alpha.min() < full_scale(picture.alpha.dtype):
         raise PictureUnreadable(f"{str(path)!r} is transparent", "flatten it on a background first")
-    color = picture.color
-    if color.dtype != np.uint8:
-        color = np.floor(color * (255.0 / full_scale(color.dtype)) + 0.5).clip(0, 255).astype(np.uint8)
+    color = eight_bits(picture.color)
     return np.ascontiguousarray(np.broadcast_to(color, (*color.shape[:2], 3)))

@@ -24,14 +24,18 @@ from kakudai.data.pack import Pack
 from kakudai.degrade.blur import gaussian_blur
 from kakudai.degrade.shrink import Downsampling, crop_to_multiple, shrink
 from kakudai.degrade.waifu2x import noise_named
+from kakudai.degrade.waifu2x import noise_rate as waifu2x_noise_rate
 from kakudai.errors import RecipeError
 
 logger = logging.getLogger(__name__)
 
 MARGIN = 8
-"""Low-resolution pixels around a crop that are compressed with it: what JPEG does there reaches no further."""
+"""Low-resolution pixels around a crop that are compressed with it and cut off again: as many as waifu2x cuts off."""
 GRID = 16
 """Side of the squares that JPEG compresses as one where colour has half the resolution."""
+
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)[:, None, None]
+"""Weights of BT.601 for channels that come first."""
 
 Image8 = NDArray[np.uint8]
 
@@ -82,7 +86,7 @@ class Pairs:
         threads: Pictures prepared at once.
         downsampling: Filters; each picture is offered once per entry.
         noise: JPEG damage of the low-resolution side, as waifu2x's levels: "art-1"; None for none.
-        noise_rate: Share of the crops that get the noise.
+        noise_rate: Share of the crops that get the noise; None for what waifu2x gives this noise to.
         active_cropping: Share of the crops that are the most textured of `crop_tries`, as waifu2x chooses.
         crop_tries: How many crops to choose from.
 
@@ -103,15 +107,15 @@ class Pairs:
         threads: int = 1,
         downsampling: Sequence[Downsampling] = ("bicubic",),
         noise: str | None = None,
-        noise_rate: float = 0.65,
+        noise_rate: float | None = None,
         active_cropping: float = 0.0,
         crop_tries: int = 10,
     ) -> None:
-        self.scale, self.color, self.noise, self.noise_rate = scale, color, noise, noise_rate
+        self.scale, self.color, self.noise = scale, color, noise
+        usual = waifu2x_noise_rate(noise) if noise else 0.0  # also finds a name that means nothing
+        self.noise_rate = usual if noise_rate is None else noise_rate
         self.active_cropping, self.crop_tries = active_cropping, crop_tries
         self.offers = len(blur) * len(downsampling)
-        if noise is not None:
-            noise_named(np.zeros((GRID, GRID, 3), np.uint8), noise, np.random.default_rng(0))  # an error comes now
 
         def prepare(job: tuple[Image8, float]) -> list[tuple[Image8, Image8]]:
             high = gaussian_blur(crop_to_multiple(job[0], scale), job[1])
@@ -195,7 +199,9 @@ class Pairs:
         return Crop(picture, y, x, turns, mirrored, int(rng.integers(2**62)) if noisy else None)
 
     def _most_textured(self, picture: int, places: NDArray[np.int64], patch: int) -> tuple[int, int]:
-        number = picture // self.offers  # high-resolution sides differ by their blur only: the sharpest one decides
+        number = (
+            picture // self.offers
+        )  # high-resolution sides differ by their blur only: that of the first one decides
         if number not in self.textures:
             self.textures[number] = Texture(self.pairs[number * self.offers][1])
         amounts = self.textures[number].amounts(self.scale * places, self.scale * patch)
@@ -224,9 +230,6 @@ def _write_values(crop: NDArray[np.float32], target: NDArray[np.float32]) -> Non
     crop *= LUMA
     np.add(crop[0], crop[1], out=target[0])
     target[0] += crop[2]
-
-
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)[:, None, None]
 
 
 def _turned(image: Image8, crop: Crop) -> Image8:

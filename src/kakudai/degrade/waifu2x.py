@@ -36,9 +36,6 @@ NOISE_RATE: dict[Style, tuple[float, float, float, float]] = {
 CHROMA_SUBSAMPLING_RATE = 0.5
 """Share of the pictures that are compressed with colour at half resolution."""
 
-RESIZE_BLUR = 0.95, 1.05
-"""Between which waifu2x draws the `blur` of `shrink`, once for each picture."""
-
 
 @dataclass(frozen=True, slots=True)
 class Compression:

@@ -11,12 +11,11 @@ import numpy as np
 from kakudai.degrade.shrink import crop_to_multiple, shrink_bicubic
 from kakudai.engine.upscaler import Upscaler
 from kakudai.errors import PictureError, WrongResult
-from kakudai.evaluate.measure import eight_bits
 from kakudai.evaluate.runs import Run
 from kakudai.evaluate.sheet import as_rgb8
 from kakudai.image.files import read_image, write_image
 from kakudai.image.picture import Metadata, Picture, Pixels
-from kakudai.image.resize import imresize_matlab
+from kakudai.image.resize import eight_bits, imresize_matlab
 from kakudai.metrics import Protocol, psnr
 
 SIDE = 720

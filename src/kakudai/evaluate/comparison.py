@@ -22,7 +22,6 @@ from kakudai.evaluate.measure import (
     Score,
     SetScores,
     bicubic,
-    eight_bits,
     measure_method,
     set_files,
     set_name,
@@ -30,6 +29,7 @@ from kakudai.evaluate.measure import (
 from kakudai.evaluate.published import check_bicubic
 from kakudai.evaluate.results import SCHEMA
 from kakudai.image.files import read_image
+from kakudai.image.resize import eight_bits
 from kakudai.metrics import Protocol
 
 Counting: TypeAlias = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]

@@ -7,6 +7,7 @@ median over a fiftieth of the run (see `smooth`), the pale line behind it is the
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
@@ -193,8 +194,6 @@ def need_matplotlib() -> None:
     Raises:
         RuntimeUnavailable: It is.
     """
-    from importlib.util import find_spec
-
     if find_spec("matplotlib") is None:
         raise RuntimeUnavailable("plots need matplotlib, which is not installed", "pip install 'kakudai[train]'")
 

@@ -5,11 +5,11 @@ Needs matplotlib, which the extra `train` brings.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from kakudai.errors import RuntimeUnavailable, UsageError
+from kakudai.errors import UsageError
+from kakudai.evaluate.curves import need_matplotlib
 from kakudai.evaluate.labels import Label, place_labels
 from kakudai.evaluate.published import BICUBIC, PIXELS, published
 from kakudai.evaluate.results import Row, rows, scales, set_names
@@ -120,8 +120,7 @@ def _plot(
 ) -> list[str]:
     if target.suffix.lower() not in (".png", ".svg"):
         raise UsageError(f"the plot is {target}", "accepted are files that end with .png or .svg")
-    if find_spec("matplotlib") is None:
-        raise RuntimeUnavailable("drawing needs matplotlib, which is not installed", "pip install 'kakudai[train]'")
+    need_matplotlib()
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from kakudai.evaluate.sheet import cut_to_width
 from kakudai.image.picture import Pixels
 
 POSITIVE = np.array([[255, 255, 255], [250, 190, 150], [214, 72, 44], [150, 20, 35], [80, 0, 20]], np.float64)
@@ -95,7 +96,7 @@ def grid(tiles: Sequence[Tile], columns: int, title: Sequence[str], *, legend: s
         y = head + number // columns * (height + LINE + GAP)
         sheet.paste(Image.fromarray(tile.image), (x, y))
         draw.rectangle((x - 1, y - 1, x + width, y + height), outline=(214, 219, 224))
-        text = _fitting(tile.label, width, fonts[1])
+        text = cut_to_width(tile.label, width, fonts[1])
         draw.text((x, y + height + 1), text, FAINT if tile.faint else INK, fonts[1])
     return sheet
 
@@ -106,13 +107,6 @@ def _scale(sheet: Image.Image, draw: ImageDraw.ImageDraw, y: int, legend: str) -
     sheet.paste(Image.fromarray(ramp), (MARGIN, y))
     draw.rectangle((MARGIN - 1, y - 1, MARGIN + 120, y + 11), outline=(214, 219, 224))
     draw.text((MARGIN + 130, y - 2), legend, FAINT, ImageFont.load_default(11))
-
-
-def _fitting(text: str, width: int, font: Any) -> str:
-    """Cut the end off a text that is wider than a tile."""
-    while text and font.getlength(text) > width:
-        text = text[:-1]
-    return text
 
 
 def maps_sheet(name: str, kind: str, maps: NDArray[np.float32], *, same: bool = False) -> Image.Image:

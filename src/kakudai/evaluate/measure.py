@@ -11,14 +11,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from kakudai.degrade.shrink import crop_to_multiple, shrink_bicubic
 from kakudai.errors import PictureError, PictureNotFound
 from kakudai.evaluate.published import check_bicubic
 from kakudai.image.files import read_image
-from kakudai.image.picture import Pixels, full_scale
-from kakudai.image.resize import imresize_matlab, quantise
+from kakudai.image.picture import Pixels
+from kakudai.image.resize import eight_bits, imresize_matlab
 from kakudai.metrics import Protocol, psnr, ssim
 
 Enlarge: TypeAlias = Callable[[Pixels], Pixels]
@@ -156,10 +154,3 @@ def _measure(file: Path, scale: int, enlarge: Enlarge, protocol: Protocol) -> Sc
         return Score(psnr(output, high, protocol), ssim(output, high, protocol))
     except ValueError as error:
         raise PictureError(f"{file} cannot be measured: {error}", "take it out of the set") from error
-
-
-def eight_bits(image: Pixels) -> Pixels:
-    """Round a picture to 8 bits, which is what the published figures were measured on."""
-    if image.dtype == np.uint8:
-        return image
-    return quantise(image.astype(np.float64) * (255.0 / full_scale(image.dtype)), np.dtype(np.uint8))

@@ -69,18 +69,6 @@ class Published:
         return ", ".join(self.sources) or "remembered"
 
 
-@dataclass(frozen=True, slots=True)
-class Typo:
-    """A misprint that circulates in a source."""
-
-    source: str
-    model: str
-    scale: int
-    field: str
-    printed: str
-    right: str
-
-
 @cache
 def published() -> tuple[Published, ...]:
     """Return all rows, by scale, in the order of the tables."""
@@ -103,16 +91,6 @@ def find_same(network: str, parameters: int, scale: int) -> Published | None:
 def sources() -> dict[str, str]:
     """Return where the rows come from: key -> source."""
     return dict(_file()["sources"])
-
-
-def protocol() -> dict[str, str]:
-    """Return how the literature measures: step -> description."""
-    return dict(_file()["protocol"])
-
-
-def typos() -> tuple[Typo, ...]:
-    """Return the known misprints of the sources; the rows have what is right."""
-    return tuple(Typo(**entry) for entry in _file()["typo"])
 
 
 def check_bicubic(name: str, scale: int, psnr: float) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from kakudai.evaluate import published
 from kakudai.evaluate.markup import block, code, details, paragraph, row, table, text
 from kakudai.evaluate.runs import Run
+from kakudai.evaluate.tables import LEGEND, REMEMBERED
 
 CLASSICS = ("Bicubic", "SRCNN 9-5-5", "FSRCNN", "ESPCN", "VDSR", "EDSR-baseline")
 """Published rows that every table of quality begins with."""
@@ -49,8 +50,8 @@ def quality_table(runs: Sequence[Run]) -> str:
     rows += [_own_row(run, quality, columns, same[run.name]) for run, quality in measured if quality]
     notes = "PSNR in decibels and SSIM, on luma, as the literature measures them. Rows in bold are of these runs, "
     notes += "the others as published."
-    if any("*" in entry for entry in rows):
-        notes += " * Remembered: not yet read in a source."
+    if any(f"{REMEMBERED}</td>" in entry for entry in rows):
+        notes += f" {LEGEND}."
     sources = sorted({key for name in names for scale in scales for key in _sources(name, scale)})
     listed = "; ".join(published.sources().get(key, key) for key in sources)
     return (
@@ -96,7 +97,7 @@ def _printed_row(name: str, columns: Sequence[str]) -> str:
     cells = [f"{found.parameters:,}" if found and found.parameters else "–"]
     for column in columns:
         figure = _printed(name, column)
-        cells.append(_figures(figure.psnr, figure.ssim) + ("*" if figure.remembered else "") if figure else "–")
+        cells.append(_figures(figure.psnr, figure.ssim) + (REMEMBERED if figure.remembered else "") if figure else "–")
     return row(text(name), cells, numbers=True)
 
 

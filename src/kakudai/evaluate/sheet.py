@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from kakudai.image.picture import Pixels, full_scale
+from kakudai.image.picture import Pixels
+from kakudai.image.resize import eight_bits
 
 GAP = 8
 LABEL = 22
@@ -56,7 +57,7 @@ def contact_sheet(columns: Sequence[Column], places: Sequence[tuple[int, int]], 
     font = ImageFont.load_default(13)
     for column, entry in enumerate(columns):
         x = GAP + column * (cell + GAP)
-        draw.text((x, 3), _fitting(entry.title, cell, font), fill=(20, 20, 20), font=font)
+        draw.text((x, 3), cut_to_width(entry.title, cell, font), fill=(20, 20, 20), font=font)
         for row, (top, left) in enumerate(places):
             y = LABEL + row * (LABEL + cell)
             if column == 0:
@@ -66,8 +67,8 @@ def contact_sheet(columns: Sequence[Column], places: Sequence[tuple[int, int]], 
     return sheet
 
 
-def _fitting(text: str, width: int, font: Any) -> str:
-    """Cut the end off a text that is wider than a column."""
+def cut_to_width(text: str, width: int, font: Any) -> str:
+    """Cut the end off a text that is wider than a number of pixels."""
     if font.getlength(text) <= width:
         return text
     return next((short for end in range(len(text), 0, -1) if font.getlength(short := text[:end] + "…") <= width), "")
@@ -75,5 +76,4 @@ def _fitting(text: str, width: int, font: Any) -> str:
 
 def as_rgb8(image: Pixels) -> NDArray[np.uint8]:
     """Convert to (H, W, 3) uint8 for showing."""
-    scaled = image if image.dtype == np.uint8 else image * (255.0 / full_scale(image.dtype)) + 0.5
-    return np.ascontiguousarray(np.broadcast_to(scaled.clip(0, 255).astype(np.uint8), (*image.shape[:2], 3)))
+    return np.ascontiguousarray(np.broadcast_to(eight_bits(image), (*image.shape[:2], 3)))

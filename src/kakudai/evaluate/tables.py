@@ -80,7 +80,7 @@ def _markdown(results: Sequence[dict[str, Any]], scale: int, sets: Sequence[str]
         for name in names:
             cells += _cells(row, name, ssim=ssim)
         lines.append("| " + " | ".join(cells) + " |")
-    if any("?" in line for line in lines[2:]):
+    if any(REMEMBERED in line for line in lines[2:]):
         lines += ["", f"({LEGEND})"]
     return "\n".join(lines) + "\n"
 

@@ -194,6 +194,13 @@ def quantise(image: NDArray[Any], dtype: np.dtype[Any]) -> Pixels:
     return rounded
 
 
+def eight_bits(image: Pixels) -> NDArray[np.uint8]:
+    """Round a picture of any depth to 8 bits; one that has no more is returned itself."""
+    if image.dtype == np.uint8:
+        return image
+    return quantise(image.astype(np.float64) * (255.0 / full_scale(image.dtype)), np.dtype(np.uint8))
+
+
 def _combine(
     image: Pixels,
     line: Taps,

@@ -72,6 +72,16 @@ def write_image(
     return (*plan.notes, *notes)
 
 
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file that appears whole or not at all; the old one stays as it was then.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    with _failing_as_output_error(path):
+        _replace(Path(os.path.realpath(path)), [data])
+
+
 def check_target(target: Any, format: str | None, width: int, height: int) -> Format:  # noqa: A002
     """Return the format that will be written; meant to be called before any work is done.
 
