@@ -48,6 +48,7 @@ def test_version_and_help(capsys) -> None:
         *([name] for name in (*COMMANDS, *GROUPS)),
         ["models", "show"],
         ["models", "verify"],
+        ["data", "draw"],
         ["data", "pack"],
     ],
 )
@@ -127,9 +128,9 @@ def test_evaluate_measures_bicubic_first(folder: Path, capsys) -> None:
     smooth(folder / "Own/a.png", 0)
     (folder / "net.onnx").write_bytes(nearest())
     assert run(["evaluate", "--set", "Own", "-m", "net.onnx", "--json", "figures.json"]) == 0
-    figures = json.loads((folder / "figures.json").read_text())[0]
-    assert list(figures["methods"]) == ["bicubic", "net.onnx"]
-    assert figures["methods"]["bicubic"]["mean"]["psnr"] > figures["methods"]["net.onnx"]["mean"]["psnr"]
+    figures = json.loads((folder / "figures.json").read_text())["sets"][0]
+    assert list(figures["methods"]) == ["bicubic", "test"]
+    assert figures["methods"]["bicubic"]["mean"]["psnr"] > figures["methods"]["test"]["mean"]["psnr"]
     assert "shave 2" in figures["protocol"]
     assert "bicubic" in capsys.readouterr().out
 
@@ -167,7 +168,7 @@ def test_evaluate_prints_json_alone(folder: Path, capsys) -> None:
     smooth(folder / "Own/a.png", 0)
     (folder / "net.onnx").write_bytes(nearest())
     assert run(["evaluate", "--set", "Own", "-m", "net.onnx", "--json", "-"]) == 0
-    assert json.loads(capsys.readouterr().out)[0]["set"] == "Own"
+    assert json.loads(capsys.readouterr().out)["sets"][0]["set"] == "Own"
 
 
 def test_compare(folder: Path, capsys) -> None:
@@ -261,7 +262,7 @@ def test_pack_and_train_from_the_command_line(folder: Path, capsys) -> None:
         smooth(folder / f"photos/{seed}.png", seed)
     assert run(["data", "pack", "photos", "-o", "packs/own.pack"]) == 0
     assert "3 pictures" in capsys.readouterr().out
-    from tests.train.test_train import TINY
+    from tests.train.tiny import TINY
 
     (folder / "tiny.toml").write_text(TINY.replace("PACK", "packs/own.pack").replace("PICTURES", "photos"))
     assert run(["train", "tiny.toml", "--set", "steps=60", "--measure", "photos"]) == 0

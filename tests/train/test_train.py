@@ -1,4 +1,4 @@
-"""train/: recipes refuse what they do not know, runs resume exactly, and the exported file is the trained network."""
+"""A run learns, logs, resumes exactly, stops when it is asked to, and keeps its best."""
 
 import json
 import os
@@ -8,108 +8,17 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
-import onnxruntime
 import pytest
 import torch
-from PIL import Image
+from tests.train.tiny import log_of, losses, stop_at
 
-from kakudai.data.pack import pack_folders
 from kakudai.errors import RecipeError
-from kakudai.image.resize import resize
-from kakudai.networks.ecbsr import ECBSR
-from kakudai.train.color import LumaInRGB
-from kakudai.train.export import (
-    Provenance,
-    averaged_network,
-    export_onnx,
-    merged_for_use,
-    multiply_adds_per_output_pixel,
-    save_weights,
-)
-from kakudai.train.loop import train
+from kakudai.train.build import save_weights
+from kakudai.train.export import averaged_network, trained_network
+from kakudai.train.loop import Run, train
 from kakudai.train.recipe import Recipe, read_recipe
-from kakudai.train.schedule import average_decay, learning_rate, loss_name, uses_bfloat16
-
-RECIPES = Path(__file__).parents[2] / "recipes"
-
-TINY = """
-name = "tiny"
-version = "1"
-licence = "CC0-1.0"
-network = "ecbsr"
-arguments = { blocks = 1, channels = 16, activation = "leaky_relu" }
-scale = 2
-color = "luma"
-pack = "PACK"
-blur = [0.0]
-patch = 8
-batch = 4
-steps = 120
-loss = "l1"
-mse_steps = 10
-learning_rate = 1e-3
-final_learning_rate = 1e-5
-warmup_steps = 10
-betas = [0.9, 0.99]
-average = 0.99
-precision = "float32"
-float32_steps = 0
-accelerator = "cpu"
-threads = 1
-seed = 1
-validate_on = "PICTURES"
-validate_every = 60
-checkpoint_every = 20
-"""
-
-
-@pytest.fixture
-def recipe_file(tmp_path: Path) -> Path:
-    pictures = tmp_path / "pictures"
-    pictures.mkdir()
-    rng = np.random.default_rng(0)
-    for index in range(3):
-        coarse = rng.integers(0, 256, (12, 16, 3)).astype(np.uint8)
-        Image.fromarray(resize(coarse, (48, 64))).save(pictures / f"{index}.png")
-    pack_folders([pictures], tmp_path / "pack")
-    text = TINY.replace("PACK", str(tmp_path / "pack")).replace("PICTURES", str(pictures))
-    (tmp_path / "tiny.toml").write_text(text)
-    return tmp_path / "tiny.toml"
-
-
-@pytest.fixture
-def recipe(recipe_file: Path) -> Recipe:
-    return read_recipe(recipe_file)
-
-
-def losses(folder: Path) -> list[tuple[int, float]]:
-    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-    return [(line["step"], line["loss"]) for line in lines if "loss" in line]
-
-
-@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.stem)
-def test_every_recipe_in_the_repository_is_complete(path: Path) -> None:
-    recipe = read_recipe(path)
-    assert recipe.name == path.stem
-    assert path.read_text().startswith("# ")
-
-
-def test_wrong_recipes_are_named(recipe_file: Path) -> None:
-    with pytest.raises(RecipeError, match=r"learning_rat: Extra"):
-        read_recipe(recipe_file, {"learning_rat": "1"})
-    with pytest.raises(RecipeError, match=r"steps: .*greater.*seed: "):
-        read_recipe(recipe_file, {"steps": "0", "seed": "-1"})
-    with pytest.raises(RecipeError, match="no recipe"):
-        read_recipe(recipe_file.with_name("missing.toml"))
-    recipe_file.write_text("name = ")
-    with pytest.raises(RecipeError, match=r"tiny\.toml"):
-        read_recipe(recipe_file)
-
-
-def test_changes_are_toml_and_quotes_can_be_left_out(recipe_file: Path) -> None:
-    changed = read_recipe(recipe_file, {"steps": "7", "color": "rgb", "blur": "[0.5, 1]"})
-    assert (changed.steps, changed.color, changed.blur) == (7, "rgb", [0.5, 1.0])
+from kakudai.train.schedule import scale_of_step
+from kakudai.train.validate import Validation
 
 
 def test_wrong_networks_and_arguments_are_named(recipe: Recipe, tmp_path: Path) -> None:
@@ -117,20 +26,6 @@ def test_wrong_networks_and_arguments_are_named(recipe: Recipe, tmp_path: Path) 
         train(recipe.model_copy(update={"network": "none"}), tmp_path / "run")
     with pytest.raises(RecipeError, match="layers"):
         train(recipe.model_copy(update={"arguments": {"layers": 3}}), tmp_path / "run")
-
-
-def test_schedules(recipe: Recipe) -> None:
-    rates = [learning_rate(recipe, step) for step in range(recipe.steps)]
-    assert rates[0] == pytest.approx(1e-4, rel=0.01)
-    assert max(rates) == pytest.approx(1e-3, rel=0.03)
-    assert rates[-1] == pytest.approx(1e-5)
-    assert rates[10:] == sorted(rates[10:], reverse=True)
-    assert [loss_name(recipe, step) for step in (0, 109, 110, 119)] == ["l1", "l1", "mse", "mse"]
-    assert average_decay(recipe, 0) == 0.1
-    assert average_decay(recipe, 10**6) == recipe.average
-    mixed = recipe.model_copy(update={"precision": "bfloat16", "float32_steps": 20})
-    assert [uses_bfloat16(mixed, step) for step in (0, 99, 100)] == [True, True, False]
-    assert not uses_bfloat16(recipe, 0)
 
 
 def test_training_learns_and_logs(recipe: Recipe, tmp_path: Path) -> None:
@@ -207,51 +102,117 @@ def test_a_run_can_start_from_the_weights_of_another(recipe: Recipe, tmp_path: P
         train(recipe.model_copy(update={"start": start, "network": "srcnn", "arguments": {}}), tmp_path / "bad")
 
 
-def test_checkpoints_that_cannot_be_used(recipe: Recipe, tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="no checkpoint"):
-        train(recipe, tmp_path / "run", resume=True)
-    (tmp_path / "run/last.ckpt").write_bytes(b"not a checkpoint")
-    with pytest.raises(RecipeError, match="not a checkpoint"):
-        train(recipe, tmp_path / "run", resume=True)
+def test_a_run_leaves_what_plots_and_reports_read(recipe: Recipe, tmp_path: Path) -> None:
+    picture = tmp_path / "pictures/0.png"
+    changed = recipe.model_copy(update={"progress_picture": picture, "progress_epochs": [1, 3], "epoch": 20})
+    train(changed, tmp_path / "run")
+    assert Recipe.model_validate(json.loads((tmp_path / "run/recipe.json").read_text())) == changed
+    first, *_, last = log_of(tmp_path / "run")
+    assert set(first) == {"step", "seconds", "loss", "rate", "waiting"}
+    assert first["step"] == 50
+    assert 0.0 <= first["waiting"] <= 1.0
+    best = json.loads((tmp_path / "run/best.json").read_text())
+    assert best == {"step": 120, "psnr": pytest.approx(last["psnr"])}
+    names = {path.name for path in (tmp_path / "run/progress").iterdir()}
+    assert names == {"original.png", "bicubic.png", "epoch-0001.png", "epoch-0003.png"}
 
 
-@pytest.mark.parametrize("scale", [2, 3, 4])
-def test_chroma_inside_the_graph_is_the_lanczos_of_image_resize(scale: int) -> None:
-    """With a network that returns zero, what is left is the enlarged chroma."""
-    network = ECBSR(scale=scale, branches=False).eval()
-    image = np.random.default_rng(0).random((20, 24, 3), np.float32)
-    luma = image @ np.array([0.299, 0.587, 0.114], np.float32)
-    expected = resize(image - luma[..., None], (20 * scale, 24 * scale), kernel="lanczos3")
-    x = torch.from_numpy(image.transpose(2, 0, 1)[None])
-    with torch.inference_mode():
-        chroma = LumaInRGB(network)(x) - network(torch.from_numpy(luma[None, None]))
-    edge = 3 * scale
-    ours = chroma[0].numpy().transpose(1, 2, 0)[edge:-edge, edge:-edge]
-    np.testing.assert_allclose(ours, expected[edge:-edge, edge:-edge], atol=2e-6)
+def test_tensorboard_reads_what_the_log_says(recipe: Recipe, tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    train(recipe.model_copy(update={"steps": 60}), tmp_path / "run")
+    train(recipe, tmp_path / "run", resume=True)
+    events = EventAccumulator(str(tmp_path / "run/tensorboard")).Reload()
+    assert [(event.step, pytest.approx(event.value, abs=1e-6)) for event in events.Scalars("loss")] == losses(
+        tmp_path / "run"
+    )
 
 
-def test_the_file_is_the_network_with_its_card(recipe: Recipe, tmp_path: Path) -> None:
-    train(recipe, tmp_path / "run")
-    trained, network = averaged_network(tmp_path / "run/last.ckpt")
-    network = merged_for_use(network)
-    quality = {"Set5 x2": {"psnr": 37.0, "ssim": 0.95, "protocol": "test"}}
-    provenance = Provenance("recipes/tiny.toml", "three pictures", "CC0-1.0", "abc", quality)
-    export_onnx(trained, network, provenance, tmp_path / "tiny.onnx")
-    session = onnxruntime.InferenceSession(tmp_path / "tiny.onnx")
-    for size in ((1, 1), (7, 30), (33, 20)):
-        x = np.random.default_rng(0).random((2, 3, *size), np.float32)
-        with torch.inference_mode():
-            expected = LumaInRGB(network)(torch.from_numpy(x)).numpy()
-        np.testing.assert_allclose(session.run(None, {"x": x})[0], expected, atol=2e-6)
-    card = session.get_modelmeta().custom_metadata_map
-    assert card["kakudai.parameters"] == str(sum(p.numel() for p in network.parameters()))
-    assert json.loads(card["kakudai.quality"]) == quality
-    wanted = "name version scale halo multiple color task strength network arguments parameters macs_per_output_pixel"
-    wanted += " recipe data data_licences licence commit quality"
-    assert set(card) == {f"kakudai.{key}" for key in wanted.split()}
+def test_losses_between_two_lines_of_the_log_survive_a_resume(recipe: Recipe, tmp_path: Path) -> None:
+    train(recipe, tmp_path / "whole")
+    run = Run(recipe, tmp_path / "halves", resume=False)
+    stop_at(run, 70)
+    train(recipe, tmp_path / "halves", resume=True)
+    assert losses(tmp_path / "halves") == losses(tmp_path / "whole")
 
 
-def test_multiply_adds_are_those_of_the_layer_table() -> None:
-    network = ECBSR(blocks=4, channels=32, branches=False)
-    per_low_pixel = 9 * (32 + 4 * 32 * 32 + 32 * 4)
-    assert multiply_adds_per_output_pixel(network, 1, 2) == per_low_pixel / 4
+def test_ctrl_c_finishes_the_step_and_leaves_a_checkpoint(recipe: Recipe, tmp_path: Path) -> None:
+    before = signal.getsignal(signal.SIGINT)
+    stop_at(Run(recipe.model_copy(update={"checkpoint_every": 1000}), tmp_path / "run", resume=False), 33)
+    assert torch.load(tmp_path / "run/last.ckpt", weights_only=True)["step"] == 33
+    assert signal.getsignal(signal.SIGINT) == before
+
+
+def test_the_average_has_the_running_statistics_of_batch_normalisation(recipe: Recipe, tmp_path: Path) -> None:
+    arguments = {"blocks": 1, "channels": 8}
+    changed = recipe.model_copy(update={"network": "srresnet", "arguments": arguments, "color": "rgb", "steps": 60})
+    run = Run(changed, tmp_path / "run", resume=False)
+    average = run.finish()
+    trained = dict(run.plain.named_buffers())
+    means = {name: value for name, value in average.named_buffers() if "running_mean" in name}
+    assert means
+    assert all((value != 0).any() and not torch.equal(value, trained[name]) for name, value in means.items())
+    counts = [value for name, value in average.named_buffers() if "num_batches" in name]
+    assert [int(count) for count in counts] == [60] * len(counts)
+    assert not average.training
+    assert run.plain.training
+    last = log_of(tmp_path / "run")[-1]
+    assert Validation(changed.validate_on, 2, "rgb").psnr(average) == pytest.approx(last["psnr"])
+    exported = trained_network(tmp_path / "run").network
+    for name, value in exported.named_buffers():
+        torch.testing.assert_close(value, dict(average.named_buffers())[name])
+
+
+def test_one_network_learns_several_scales(recipe: Recipe, tmp_path: Path) -> None:
+    arguments = {"layers": 3, "channels": 8}
+    update = {"network": "vdsr", "arguments": arguments, "scales": [2, 3], "learning_rate": 1e-3, "steps": 60}
+    changed = recipe.model_copy(update=update)
+    run = Run(changed, tmp_path / "run", resume=False)
+    seen = []
+    forward = run.plain.forward
+    run.plain.forward = lambda x: seen.append((run.plain.scale, x.shape[2])) or forward(x)
+    run.finish()
+    assert seen == [(scale_of_step(changed, step), 8) for step in range(60)]
+    assert {scale for scale, _ in seen} == {2, 3}
+    assert run.average.network.scale == 2
+    assert log_of(tmp_path / "run")[-1]["psnr"] > 15
+
+
+def test_shave_leaves_the_border_out_of_the_loss(recipe: Recipe, tmp_path: Path) -> None:
+    run = Run(recipe.model_copy(update={"shave": 3}), tmp_path / "run", resume=False)
+    shapes = []
+    loss = run.objective.loss
+    run.objective.loss = lambda output, high, step: (
+        shapes.append((tuple(output.shape), tuple(high.shape))) or loss(output, high, step)
+    )
+    with run.feed:
+        run._take_step()
+    assert shapes == [((4, 1, 10, 10), (4, 1, 10, 10))]
+
+
+def test_adversarial_training_runs_in_the_same_loop_and_resumes(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kakudai.train.loop.LOG_EVERY", 4)
+    update = {"adversarial": 1e-2, "feature_matching": 1e-2, "patch": 16, "batch": 2, "steps": 12}
+    changed = recipe.model_copy(update=update)
+    train(changed, tmp_path / "whole")
+    stop_at(Run(changed, tmp_path / "halves", resume=False), 6)
+    train(changed, tmp_path / "halves", resume=True)
+    assert {"loss", "adversarial", "discriminator", "plain"} <= set(log_of(tmp_path / "whole")[0])
+    assert losses(tmp_path / "halves") == losses(tmp_path / "whole")
+
+
+def test_a_resumed_run_says_which_keys_have_changed(
+    recipe: Recipe, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    train(recipe.model_copy(update={"steps": 20}), tmp_path / "run")
+    train(recipe.model_copy(update={"steps": 30, "batch": 2}), tmp_path / "run", resume=True)
+    assert "resumed with another batch, steps than the run began with" in caplog.text
+
+
+def test_data_never_keeps_the_loop_waiting(recipe: Recipe, tmp_path: Path) -> None:
+    """A step of a network that takes a while finds its batch ready."""
+    arguments = {"blocks": 4, "channels": 32, "activation": "leaky_relu"}
+    train(recipe.model_copy(update={"arguments": arguments, "patch": 16, "steps": 50}), tmp_path / "run")
+    assert log_of(tmp_path / "run")[0]["waiting"] < 0.1

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import Abort
 
-from kakudai.cli import compare, data, doctor, evaluate, models, train, upscale
+from kakudai.cli import compare, data, doctor, evaluate, features, models, networks, plot, report_run, train, upscale
 from kakudai.cli.report import report_error, say
 from kakudai.errors import UsageError
 
@@ -18,7 +18,11 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "upscale": upscale.upscale,
     "compare": compare.compare,
     "evaluate": evaluate.evaluate,
+    "features": features.features,
     "train": train.train,
+    "plot": plot.plot,
+    "report": report_run.report,
+    "networks": networks.networks,
     "doctor": doctor.doctor,
 }
 GROUPS = {"models": models.app, "data": data.app}

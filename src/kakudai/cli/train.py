@@ -1,5 +1,6 @@
 """`kakudai train`."""
 
+import shlex
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -8,10 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kakudai.cli.report import say
-from kakudai.errors import RuntimeUnavailable, UsageError
+from kakudai.errors import KakudaiError, RuntimeUnavailable, UsageError
 
 if TYPE_CHECKING:
-    from kakudai.train.recipe import Recipe
+    from kakudai.data.pack import Pack
+    from kakudai.train.loop import Run
+
+INTERRUPTED = 130
 
 
 def train(
@@ -32,13 +36,15 @@ def train(
 ) -> None:
     """Train a network and write it as RUN/NAME.onnx with its card.
 
+    Ctrl-C stops after the step it came in, with a checkpoint that --resume goes on from.
+
     Example: kakudai train recipes/photo-x2.toml --measure ../shared/data/test/Set5
     """
-    for package in ("torch", "lightning_fabric", "pydantic", "safetensors", "onnx"):
+    for package in ("torch", "lightning_fabric", "pydantic", "safetensors", "onnx", "tensorboard"):
         if find_spec(package) is None:
             hint = "pip install 'kakudai[train]'"
             raise RuntimeUnavailable(f"training needs {package}, which is not installed", hint)
-    from kakudai.train.loop import train as run
+    from kakudai.train.loop import Run
     from kakudai.train.recipe import read_recipe
 
     for change in changes or []:
@@ -46,92 +52,95 @@ def train(
             raise UsageError(f"--set is {change!r}", "accepted is KEY=VALUE, for example --set steps=1000")
     settings = read_recipe(recipe, dict(change.split("=", 1) for change in changes or []))
     folder = output or Path("runs") / settings.name
-    with Bar() as bar:
-        run(settings, folder, resume=resume, progress=bar.show)
-    target = export(recipe, folder, measure or [])
+    if not resume and (folder / "last.ckpt").exists():
+        hint = "go on with --resume, name another folder with -o, or remove that one"
+        raise UsageError(f"{folder} holds a run already, which would be lost", hint)
+    run = Run(settings, folder, resume=resume)
+    take_steps(run)
+    target = export(recipe, folder, run.feed.pack, measure or [])
     say(f"written: {target}")
 
 
-def export(recipe: Path, folder: Path, sets: list[Path]) -> Path:
-    """Write the network of a finished run, measure it, and write it again with its figures."""
-    from kakudai.engine.upscaler import Upscaler
-    from kakudai.evaluate.measure import measure_set
-    from kakudai.train.checkpoint import load_checkpoint
-    from kakudai.train.export import Provenance, averaged_network, export_onnx, merged_for_use, save_weights
+def take_steps(run: "Run") -> None:
+    """Finish a run with its progress on stderr, or say how to go on with it.
 
-    settings, trained = averaged_network(folder / "last.ckpt")
-    save_weights(settings, trained, folder / f"{settings.name}.safetensors")
-    network = merged_for_use(trained)
+    Of several processes only the first one comes back; the others, started by it, end here.
+    """
+    try:
+        with Bar(shown=run.leads) as bar:
+            run.finish(bar.show)
+    except KeyboardInterrupt:
+        if run.leads and (run.folder / "last.ckpt").exists():
+            say(f"stopped; go on with: {resuming()}")
+            raise
+        raise typer.Exit(INTERRUPTED if run.leads else 0) from None
+    except KakudaiError:
+        if run.leads:
+            raise
+    if not run.leads:
+        raise typer.Exit
+
+
+def resuming() -> str:
+    """Return the command that goes on with the run that this one began."""
+    words = ["kakudai", *sys.argv[1:]]
+    return shlex.join(words if "--resume" in words else [*words, "--resume"])
+
+
+def export(recipe: Path, folder: Path, pack: "Pack", sets: list[Path]) -> Path:
+    """Write the best network of a finished run, measure it, and write it again with its figures."""
+    from kakudai.cli.doctor import processor_name
+    from kakudai.train.build import save_weights
+    from kakudai.train.card import commit, describe_data
+    from kakudai.train.export import Provenance, export_onnx, merged_for_use, trained_network
+
+    trained = trained_network(folder)
+    settings = trained.recipe
+    save_weights(settings, trained.network, folder / f"{settings.name}.safetensors")
+    network = merged_for_use(trained.network)
     target = folder / f"{settings.name}.onnx"
-    data, licences = describe_data(settings, load_checkpoint(folder / "last.ckpt")["seconds"])
+    data, licences = describe_data(trained, pack, processor_name())
     provenance = Provenance(recipe.as_posix(), data, licences, commit(), {})
     export_onnx(settings, network, provenance, target)
+    if sets:
+        quality = quality_of(target, settings.name, settings.scale, sets)
+        provenance = Provenance(recipe.as_posix(), data, licences, provenance.commit, quality)
+        export_onnx(settings, network, provenance, target)
+    return target
+
+
+def quality_of(model: Path, name: str, scale: int, sets: list[Path]) -> dict[str, dict[str, float | str]]:
+    """Measure an exported network on some test sets."""
+    from kakudai.engine.upscaler import Upscaler
+    from kakudai.evaluate.measure import measure_set
+
     quality: dict[str, dict[str, float | str]] = {}
     for path in sets:
-        with Upscaler(settings.scale, model=target) as upscaler:
-            scores = measure_set(path, settings.scale, {settings.name: upscaler.upscale})
-        mean = scores.mean(settings.name)
+        with Upscaler(scale, model=model) as upscaler:
+            scores = measure_set(path, scale, {name: upscaler.upscale})
+        mean = scores.mean(name)
         quality[f"{scores.name} x{scores.scale}"] = {
             "psnr": round(mean.psnr, 4),
             "ssim": round(mean.ssim, 5),
             "protocol": str(scores.protocol),
         }
         say(f"{scores.name} x{scores.scale}: {mean.psnr:.3f} dB, SSIM {mean.ssim:.4f}")
-    export_onnx(settings, network, Provenance(recipe.as_posix(), data, licences, provenance.commit, quality), target)
-    return target
-
-
-def describe_data(recipe: "Recipe", seconds: float) -> tuple[str, str]:
-    """Say what a network was trained on, for how long and where, and under which licences the pictures stand."""
-    import platform
-
-    from kakudai.cli.doctor import processor_name
-    from kakudai.data.pack import open_pack
-
-    pack = open_pack(recipe.pack)
-    folders = ", ".join(sorted({picture.folder for picture in pack.pictures}))
-    blur = ", ".join(f"{sigma:g}" for sigma in recipe.blur)
-    data = (
-        f"{len(pack.pictures)} pictures of {folders}, offered with Gaussian blurs of {blur} pixels, "
-        f"shrunk {recipe.scale} times by antialiased bicubic; {recipe.steps} steps of {recipe.batch} crops of "
-        f"{recipe.patch}x{recipe.patch} low-resolution pixels; {seconds / 3600:.2f} hours on {recipe.threads} "
-        f"processor(s): {processor_name()}, {platform.machine()}"
-    )
-    if recipe.start is not None:
-        data += f"; started from the weights of {recipe.start.stem}{_earlier_hours(recipe.start)}"
-    return data, "; ".join(f"{name} ({count})" for name, count in pack.licences().items())
-
-
-def _earlier_hours(start: Path) -> str:
-    """Say how long the run took whose weights these are, where its checkpoint still lies beside them."""
-    from kakudai.train.checkpoint import load_checkpoint
-
-    checkpoint = start.with_name("last.ckpt")
-    if not checkpoint.exists():
-        return ""
-    return f", trained on the same for {load_checkpoint(checkpoint)['seconds'] / 3600:.2f} hours"
-
-
-def commit() -> str:
-    """Return the commit of the code, marked where files were changed since; "unknown" outside a repository."""
-    import subprocess
-
-    def git(*words: str) -> str:
-        return subprocess.run(["git", *words], capture_output=True, text=True, check=True).stdout.strip()
-
-    try:
-        changed = bool(git("status", "--porcelain", "--untracked-files=no", "--", "src", "recipes"))
-        return git("rev-parse", "--short=12", "HEAD") + ("-changed" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+    return quality
 
 
 class Bar:
-    """Progress of a training run: a bar on a terminal, else a line every thousand steps."""
+    """Progress of a training run: a bar on a terminal, else a line every thousand steps.
+
+    Args:
+        shown: Whether anything is to be seen of it.
+    """
+
+    def __init__(self, *, shown: bool = True) -> None:
+        self.shown = shown
 
     def __enter__(self) -> "Bar":
         self.bars = None
-        if sys.stderr.isatty():
+        if self.shown and sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -152,8 +161,10 @@ class Bar:
 
     def show(self, done: int, total: int, figures: dict[str, float]) -> None:
         """Show how far the run is and its latest figures."""
+        if not self.bars and (not self.shown or (done % 1000 and done != total)):
+            return
         text = "  ".join(f"{name} {value:.5g}" for name, value in figures.items())
         if self.bars:
             self.bars.update(self.row, completed=done, total=total, figures=text)
-        elif done % 1000 == 0 or done == total:
+        else:
             say(f"step {done} of {total}  {text}")

@@ -1,5 +1,6 @@
 """The state of a run on disk, complete or absent."""
 
+import io
 import os
 import pickle
 from pathlib import Path
@@ -7,17 +8,43 @@ from typing import Any
 
 import torch
 
-from kakudai.errors import RecipeError
+from kakudai.errors import OutputError, RecipeError
+from kakudai.train.recipe import Recipe
+
+DECIDES_SHAPES = ("name", "network", "arguments", "scale", "color", "optimiser", "last_layer_rate")
+"""What a checkpoint and the recipe it is resumed with must agree in; other keys may be changed on the way."""
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file by rename: a kill or a full disk at any moment leaves the old one or the new one.
+
+    Raises:
+        OutputError: The disk is full, or the folder cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OutputError(
+            f"{path} cannot be written: {error.strerror or error}",
+            "what was there before is untouched; make room and go on with --resume",
+        ) from error
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write a checkpoint by rename: a kill at any moment leaves the old one or the new one."""
-    temporary = path.with_name(f".{path.name}.part")
-    with temporary.open("wb") as file:
-        torch.save(state, file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    """Write a checkpoint, whole or not at all.
+
+    Raises:
+        OutputError: It cannot be written; the old one is still there.
+    """
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_whole(path, buffer.getvalue())
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -27,9 +54,31 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         RecipeError: There is none, or it cannot be read.
     """
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        state: Any = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise RecipeError(f"no checkpoint at {path}", "leave --resume out to start from the beginning") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except (OSError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
         raise RecipeError(f"{path} is not a checkpoint of kakudai", "start again without --resume") from error
+    if not isinstance(state, dict) or not {"recipe", "step", "network", "average", "optimiser"} <= state.keys():
+        raise RecipeError(f"{path} is not a checkpoint of kakudai", "start again without --resume")
     return state
+
+
+def changed_keys(state: dict[str, Any], recipe: Recipe, path: Path) -> list[str]:
+    """Return the keys in which a recipe differs from the one that a checkpoint was made with.
+
+    Raises:
+        RecipeError: They differ in what decides the shape of the weights or the name of the run.
+    """
+    earlier, now = state["recipe"], recipe.model_dump(mode="json")
+    defaults = {name: field.default for name, field in Recipe.model_fields.items()}
+    changed = [key for key in now if earlier.get(key, defaults[key]) != now[key]]
+    fatal = [key for key in changed if key in DECIDES_SHAPES]
+    if fatal:
+        theirs = ", ".join(f"{key} = {earlier.get(key, defaults[key])}" for key in fatal)
+        ours = ", ".join(f"{key} = {now[key]}" for key in fatal)
+        raise RecipeError(
+            f"{path} is of another run: there {theirs}; in the recipe {ours}",
+            "name the folder of the recipe's own run with -o, or leave --resume out",
+        )
+    return changed

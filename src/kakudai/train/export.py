@@ -9,14 +9,14 @@ from pathlib import Path
 
 import onnx
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
-from kakudai.errors import RecipeError
-from kakudai.train.checkpoint import load_checkpoint
+from kakudai.train.best import Best
+from kakudai.train.build import build_network, check_network
+from kakudai.train.checkpoint import load_checkpoint, write_whole
 from kakudai.train.color import LumaInRGB
-from kakudai.train.loop import build_network
+from kakudai.train.count import multiply_adds_per_output_pixel
 from kakudai.train.recipe import Recipe
 
 OPSET = 18
@@ -41,8 +41,43 @@ class Provenance:
     quality: dict[str, dict[str, float | str]]
 
 
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a run has come to.
+
+    Args:
+        recipe: Of the run.
+        network: With averaged weights, as it was trained, in evaluation mode.
+        steps: How many were taken.
+        seconds: How long they took.
+        best_step: The step whose weights these are; None where they are those of the last one.
+    """
+
+    recipe: Recipe
+    network: nn.Module
+    steps: int
+    seconds: float
+    best_step: int | None
+
+
+def trained_network(folder: Path) -> Trained:
+    """Load the best weights of a run: those of the best validation, or the last ones where nothing was validated.
+
+    Raises:
+        RecipeError: The run's checkpoint is missing or cannot be read.
+    """
+    state = load_checkpoint(folder / "last.ckpt")
+    recipe, network = averaged_network(folder / "last.ckpt")
+    best = Best(folder, fresh=False)
+    found = best.read()
+    if found is None or found[0] >= state["step"]:
+        return Trained(recipe, network, state["step"], state["seconds"], None)
+    network.load_state_dict(load_file(best.weights))
+    return Trained(recipe, network, state["step"], state["seconds"], found[0])
+
+
 def averaged_network(checkpoint: Path) -> tuple[Recipe, nn.Module]:
-    """Load the averaged weights of a run, as they were trained.
+    """Load the averaged weights of the last step of a run, as they were trained.
 
     Raises:
         RecipeError: The checkpoint is missing or cannot be read.
@@ -64,43 +99,26 @@ def export_onnx(recipe: Recipe, network: nn.Module, provenance: Provenance, targ
     """Write a network as the ONNX file of DESIGN: RGB in, RGB out, free batch and size, metadata inside.
 
     Raises:
-        RecipeError: The network does not give an enlarged picture of the promised size.
+        RecipeError: The network does not give an enlarged picture of the promised size, in as many channels.
+        OutputError: The file cannot be written; an older one is still there.
     """
+    check_network(recipe, network)
     wrapped = (LumaInRGB(network) if recipe.color == "luma" else copy.deepcopy(network)).eval()
     model = onnx.load_from_string(_to_onnx(wrapped))
     fields = _metadata(recipe, network, wrapped, provenance)
     onnx.helper.set_model_props(model, {f"kakudai.{key}": value for key, value in fields.items()})
     onnx.checker.check_model(model)
-    temporary = target.with_name(f".{target.name}.part")
-    temporary.write_bytes(model.SerializeToString())
-    temporary.replace(target)
-
-
-def save_weights(recipe: Recipe, network: nn.Module, target: Path) -> None:
-    """Write the trainable weights, branches and all, for another run to start from (see `Recipe.start`)."""
-    metadata = {"network": recipe.network, "arguments": json.dumps(recipe.arguments), "scale": str(recipe.scale)}
-    temporary = target.with_name(f".{target.name}.part")
-    save_file({name: value.contiguous() for name, value in network.state_dict().items()}, temporary, metadata)
-    temporary.replace(target)
-
-
-def multiply_adds_per_output_pixel(network: nn.Module, channels: int, scale: int) -> float:
-    """Count multiply-adds of all convolutions for one pixel of output, by running a small picture."""
-    counter = FlopCounterMode(display=False)
-    with counter, torch.inference_mode():
-        network(torch.zeros(1, channels, 16, 16))
-    return counter.get_total_flops() / 2 / (16 * scale) ** 2
+    write_whole(target, model.SerializeToString())
 
 
 def _to_onnx(network: nn.Module) -> bytes:
-    x = torch.zeros(1, 3, 32, 48)
-    with torch.inference_mode():
-        if network(x).shape != (1, 3, 32 * int(network.scale), 48 * int(network.scale)):  # type: ignore[arg-type]
-            raise RecipeError("the network's output is not its input enlarged", "check its padding and its scale")
+    multiple = int(network.multiple)  # type: ignore[arg-type]
+    x = torch.zeros(1, 3, *(-(-side // multiple) * multiple for side in (32, 48)))
     free = {"x": {0: "n", 2: "h", 3: "w"}, "y": {0: "n", 2: "sh", 3: "sw"}}
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.filterwarnings("ignore", "Constant folding", UserWarning)  # padding by edge pixels; harmless
         torch.onnx.export(
             network, (x,), buffer,  # type: ignore[arg-type]  # its annotation forgets streams
             input_names=["x"], output_names=["y"],
@@ -121,6 +139,7 @@ def _metadata(recipe: Recipe, network: nn.Module, wrapped: nn.Module, provenance
         "color": recipe.color,
         "task": "upscale" if recipe.scale > 1 else "restore",
         "strength": "none",
+        "enlarges": str(getattr(network, "enlarges", "no")),
         "network": recipe.network,
         "arguments": json.dumps(recipe.arguments),
         "parameters": str(sum(parameter.numel() for parameter in network.parameters())),

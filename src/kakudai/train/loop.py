@@ -13,20 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.utils.tensorboard import SummaryWriter
 
-from kakudai.data.pack import open_pack
-from kakudai.data.pairs import Pairs
-from kakudai.errors import RecipeError
-from kakudai.networks import find_network
-from kakudai.train.checkpoint import load_checkpoint, save_checkpoint
-from kakudai.train.losses import LOSSES
+from kakudai.train.best import Best, Standing
+from kakudai.train.build import build_network, check_network, start_from
+from kakudai.train.checkpoint import changed_keys, load_checkpoint, save_checkpoint, write_whole
+from kakudai.train.feed import Feed
+from kakudai.train.log import Log
+from kakudai.train.objective import make_objective
+from kakudai.train.optimise import Average, Descent, all_finite
+from kakudai.train.processes import StopSign, launch
+from kakudai.train.progress import Progress
 from kakudai.train.recipe import Recipe
-from kakudai.train.schedule import average_decay, learning_rate, loss_name, uses_bfloat16
+from kakudai.train.schedule import learning_rate, precision, scale_of_step
+from kakudai.train.tally import Tally, not_a_number
 from kakudai.train.validate import Validation
 
 logger = logging.getLogger(__name__)
@@ -34,44 +34,7 @@ logger = logging.getLogger(__name__)
 LOG_EVERY = 50
 """Steps whose mean loss is one line of the log."""
 
-
-def build_network(recipe: Recipe) -> nn.Module:
-    """Make the recipe's network with the first weights that its seed decides.
-
-    Raises:
-        RecipeError: No network has that name, or it does not take the arguments.
-    """
-    torch.manual_seed(recipe.seed)
-    try:
-        module = find_network(recipe.network)
-        network = getattr(module, module.__all__[0])
-        channels = 1 if recipe.color == "luma" else 3
-        return network(scale=recipe.scale, in_channels=channels, **recipe.arguments)  # type: ignore[no-any-return]
-    except KeyError as error:
-        raise RecipeError(str(error.args[0]), "see: kakudai networks") from error
-    except TypeError as error:
-        raise RecipeError(f"network {recipe.network!r}: {error}", "see the arguments in networks/") from error
-
-
-def start_from(network: nn.Module, path: Path) -> None:
-    """Take over the weights of a file wherever a parameter of the same name has the same shape; the rest stays random.
-
-    A network for another scale, or with one more block, then begins with all that its predecessor learnt but the last
-    layer.
-
-    Raises:
-        RecipeError: The file cannot be read, or nothing in it fits.
-    """
-    try:
-        found = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise RecipeError(f"no weights to start from in {path}: {error}", "leave `start` out of the recipe") from error
-    own = network.state_dict()
-    fitting = {name: value for name, value in found.items() if name in own and own[name].shape == value.shape}
-    if not fitting:
-        raise RecipeError(f"nothing in {path} fits the network", "name weights of the same kind of network")
-    network.load_state_dict(fitting, strict=False)
-    logger.info("started with %d of %d parameters from %s", len(fitting), len(own), path)
+HALF = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 def train(
@@ -81,148 +44,191 @@ def train(
     resume: bool = False,
     progress: Callable[[int, int, dict[str, float]], None] | None = None,
 ) -> nn.Module:
-    """Train a network as its recipe says and return the averaged weights.
+    """Train a network as its recipe says and return the averaged weights of the last step.
 
     Args:
         recipe: What to do.
-        folder: Receives `log.jsonl`, TensorBoard's files, `last.ckpt` and `best.json`; made if missing.
+        folder: Receives `recipe.json`, `log.jsonl`, TensorBoard's files, `last.ckpt`, `best.safetensors` with
+            `best.json`, and the progress pictures; made if missing.
         resume: Go on from `last.ckpt`. The losses are those of a run that was never interrupted.
         progress: Called after each step with (steps done, steps in all, latest figures).
 
     Raises:
-        RecipeError: The recipe, the pack or the checkpoint cannot be used.
+        RecipeError: The recipe, the pack or the checkpoint cannot be used, or the loss is no longer a number.
+        OutputError: The folder cannot be written; the last checkpoint is still good.
+        KeyboardInterrupt: Ctrl-C was pressed; the step it came in is done and in the checkpoint.
     """
     return Run(recipe, folder, resume=resume).finish(progress)
 
 
 class Run:
-    """One training run: its weights, their average, the optimiser, and how far it is."""
+    """One training run: its weights, their average, what moves them, and how far it is.
+
+    With several processes, each has a Run; all take the same steps, and `leads` says which one writes files.
+    """
 
     def __init__(self, recipe: Recipe, folder: Path, *, resume: bool) -> None:
         torch.set_num_threads(recipe.threads)
         torch.set_flush_denormal(True)
-        folder.mkdir(parents=True, exist_ok=True)
         self.recipe, self.folder = recipe, folder
-        self.fabric = Fabric(accelerator=recipe.accelerator, devices=1)
+        self.fabric = launch(recipe)
+        self.leads: bool = self.fabric.is_global_zero
         network = build_network(recipe)
+        check_network(recipe, network)
         if recipe.start is not None:
             start_from(network, recipe.start)
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.average: nn.Module = self.fabric.to_device(copy.deepcopy(network)).eval().requires_grad_(False)
-        optimiser = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, betas=recipe.betas, fused=True)
-        self.network, self.optimiser = self.fabric.setup(network, optimiser)
+        self.plain: nn.Module = self.fabric.to_device(network)
+        self.average = Average(self.plain, copy.deepcopy(self.plain))
+        self.network = self.fabric.setup_module(self.plain)
+        self.descent = Descent(recipe, self.plain, self.fabric)
+        self.objective = make_objective(recipe, self.fabric)
+        self.tally, self.standing = Tally(self.fabric), Standing()
         self.step, self.seconds = 0, 0.0
+        self.figures: dict[str, float] = {}
+        folder.mkdir(parents=True, exist_ok=True)
         if resume:
             self._restore(load_checkpoint(folder / "last.ckpt"))
-        self.pairs = Pairs(
-            open_pack(recipe.pack),
-            scale=recipe.scale,
-            color=recipe.color,
-            blur=recipe.blur,
-            threads=recipe.threads,
-        )
-        self.validation = None
-        if recipe.validate_on is not None:
-            self.validation = Validation(recipe.validate_on, recipe.scale, recipe.color)
+        self.feed = Feed(recipe, self.fabric)
+        self.validation: Validation | None = None
+        self.pictures: Progress | None = None
+        if self.leads:
+            self._prepare_files(fresh=not resume)
+
+    @property
+    def over(self) -> bool:
+        """Whether the last step is done, or validations have stayed flat for as long as the recipe allows."""
+        patience = self.recipe.early_stop
+        return self.step >= self.recipe.steps or (patience is not None and self.standing.since >= patience)
 
     def finish(self, progress: Callable[[int, int, dict[str, float]], None] | None = None) -> nn.Module:
-        """Take all steps that are left."""
-        figures: dict[str, float] = {}
-        total, started = 0.0, time.monotonic()
-        with Log(self.folder, self.step) as log:
-            while self.step < self.recipe.steps:
-                total += float(self._take_step())
+        """Take all steps that are left and return the averaged network."""
+        if self.over:
+            return self.average.network
+        recipe, self.started, self.logged = self.recipe, time.monotonic(), self.seconds
+        with StopSign(self.fabric) as stop, self.feed, Log(self.folder, self.step, writes=self.leads) as self.log:
+            while not self.over:
+                self._take_step()
                 self.step += 1
                 if self.step % LOG_EVERY == 0:
-                    self.seconds, started = self.seconds + time.monotonic() - started, time.monotonic()
-                    figures["loss"] = total / LOG_EVERY
-                    log.write(
-                        self.step,
-                        self.seconds,
-                        loss=figures["loss"],
-                        rate=learning_rate(self.recipe, self.step),
-                    )
-                    total = 0.0
-                if self.validation and self._due(self.recipe.validate_every):
-                    figures["psnr"] = self.validation.psnr(self.average)
-                    log.write(self.step, self.seconds, psnr=figures["psnr"])
-                if self._due(self.recipe.checkpoint_every):
+                    self._write_figures()
+                if recipe.validate_on and self._due(recipe.validate_every):
+                    self._validate()
+                if self.pictures and self.step in self.picture_steps:
+                    self.pictures.keep(self.average.network, self.step // recipe.epoch)
+                stopped = stop.wanted()
+                if stopped or self.over or self._due(recipe.checkpoint_every):
                     self._save()
                 if progress:
-                    progress(self.step, self.recipe.steps, figures)
-        return self.average
+                    progress(self.step, recipe.steps, self.figures)
+                if stopped and not self.over:
+                    raise KeyboardInterrupt
+            self._compare_with_best()
+        return self.average.network
 
-    def _take_step(self) -> Tensor:
-        """Update the weights once and return the loss."""
+    def _take_step(self) -> None:
+        """Update the weights once."""
         recipe, step = self.recipe, self.step
-        pair = self.pairs.batch(recipe.batch, recipe.patch, seed=recipe.seed, step=step)
-        low, high = (self.fabric.to_device(torch.from_numpy(side)) for side in (pair.low, pair.high))
-        for group in self.optimiser.param_groups:
-            group["lr"] = learning_rate(recipe, step)
-        self.optimiser.zero_grad()
-        with torch.autocast(low.device.type, torch.bfloat16, enabled=uses_bfloat16(recipe, step)):
+        low, high = self.feed.take(step)
+        if self.plain.scale != scale_of_step(recipe, step):
+            self.plain.scale = scale_of_step(recipe, step)  # type: ignore[assignment]  # torch knows of tensors only
+        half = HALF[precision(recipe, step)]
+        with torch.autocast(low.device.type, half, enabled=half is not None):
             output = self.network(low)
-        loss = LOSSES[loss_name(recipe, step)](output.float(), high)
-        self.fabric.backward(loss)
-        self.optimiser.step()
-        decay = average_decay(recipe, step)
-        with torch.no_grad():
-            for mean, value in zip(self.average.parameters(), self.network.parameters(), strict=True):
-                mean.lerp_(value, 1.0 - decay)
-        return loss.detach()
+        output, high = shaved(output.float(), recipe.shave), shaved(high, recipe.shave)
+        loss = self.objective.loss(output, high, step)
+        self.descent.descend(loss, learning_rate(recipe, step, self.standing.drops))
+        figures = self.objective.learn(output.detach(), high, step)
+        self.average.follow(recipe, step)
+        self.tally.add(loss, figures)
 
     def _due(self, every: int) -> bool:
         return self.step % every == 0 or self.step == self.recipe.steps
 
+    def _write_figures(self) -> None:
+        self.tally.look(self.step)
+        means = self.tally.take()
+        self.figures.update(means)
+        rate = learning_rate(self.recipe, self.step, self.standing.drops)
+        self._clock()
+        waiting = self.feed.take_waited() / max(self.seconds - self.logged, 1e-9)
+        self.logged = self.seconds
+        self.log.write(self.step, self.seconds, **means, rate=rate, waiting=waiting)
+
+    def _validate(self) -> None:
+        """Measure the averaged weights, and keep them if none were better."""
+        self._check()
+        psnr = self.fabric.broadcast(self.validation.psnr(self.average.network) if self.validation else 0.0)
+        self._clock()
+        self.figures["psnr"] = psnr
+        self.log.write(self.step, self.seconds, psnr=psnr)
+        better = self.standing.take(psnr, self.step, self.recipe.patience)
+        if better and self.leads:
+            self.best.offer(self.recipe, self.average.network, self.step, psnr)
+
+    def _compare_with_best(self) -> None:
+        """Say so where the run ends worse than it has been."""
+        standing = self.standing
+        if standing.since and self.leads:
+            self.log.write(self.step, self.seconds, best=standing.psnr, best_step=standing.step)
+            logger.warning(
+                "the run ends at %.3f dB, below the %.3f dB of step %d, whose weights are in %s",
+                standing.latest, standing.psnr, standing.step, self.best.weights,
+            )  # fmt: skip
+
+    def _check(self) -> None:
+        """Make sure that what is about to be kept is made of numbers."""
+        self.tally.look(self.step)
+        if not all_finite(self.plain.parameters()):
+            raise not_a_number(f"after step {self.step} there are weights that are not numbers")
+
+    def _clock(self) -> None:
+        """Add the time since the last call to the run's."""
+        now = time.monotonic()
+        self.seconds, self.started = self.seconds + now - self.started, now
+
+    def _prepare_files(self, *, fresh: bool) -> None:
+        recipe, folder = self.recipe, self.folder
+        self.best = Best(folder, fresh=fresh)
+        if recipe.validate_on is not None:
+            self.validation = Validation(recipe.validate_on, recipe.scale, recipe.color)
+        if recipe.progress_picture is not None:
+            self.pictures = Progress(recipe, folder)
+            self.picture_steps = {epoch * recipe.epoch for epoch in recipe.progress_epochs}
+        write_whole(folder / "recipe.json", json.dumps(recipe.model_dump(mode="json"), indent=1).encode())
+
     def _save(self) -> None:
+        self._check()
+        self._clock()
         state: dict[str, Any] = {
             "recipe": self.recipe.model_dump(mode="json"),
             "step": self.step,
             "seconds": self.seconds,
-            "network": self.network.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "network": self.plain.state_dict(),
+            "average": self.average.network.state_dict(),
+            "objective": self.objective.state(),
+            "standing": self.standing.state(),
+            "tally": self.tally.state(),
+            **self.descent.state(),
         }
-        save_checkpoint(self.folder / "last.ckpt", state)
+        if self.leads:
+            save_checkpoint(self.folder / "last.ckpt", state)
 
     def _restore(self, state: dict[str, Any]) -> None:
+        changed = changed_keys(state, self.recipe, self.folder / "last.ckpt")
+        if changed:
+            logger.warning("resumed with another %s than the run began with", ", ".join(changed))
         self.step, self.seconds = state["step"], state["seconds"]
-        self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
+        self.plain.load_state_dict(state["network"])
+        self.average.network.load_state_dict(state["average"])
+        self.descent.restore(state)
+        if "objective" in state:  # version 0.1 wrote none of these
+            self.objective.restore(state["objective"])
+            self.standing = Standing(**state["standing"])
+            self.tally.restore(state["tally"])
         logger.info("resumed at step %d", self.step)
 
 
-class Log:
-    """`log.jsonl`, one object a line, and the same figures for TensorBoard.
-
-    Args:
-        folder: Where the log is.
-        step: Lines of later steps, left by a run that was killed after its last checkpoint, are dropped.
-    """
-
-    def __init__(self, folder: Path, step: int) -> None:
-        path = folder / "log.jsonl"
-        kept = []
-        if step and path.exists():
-            kept = [line for line in path.read_text().splitlines() if json.loads(line)["step"] <= step]
-        temporary = path.with_suffix(".part")
-        temporary.write_text("".join(f"{line}\n" for line in kept))
-        temporary.replace(path)
-        self.file = path.open("a", encoding="utf-8")
-        self.board = SummaryWriter(folder / "tensorboard", purge_step=step or None)
-
-    def __enter__(self) -> "Log":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.file.close()
-        self.board.close()
-
-    def write(self, step: int, seconds: float, **figures: float) -> None:
-        """Add one line: the step, seconds since the start of the run, and the figures."""
-        rounded = {name: round(value, 7) for name, value in figures.items()}
-        self.file.write(json.dumps({"step": step, "seconds": round(seconds, 1), **rounded}) + "\n")
-        self.file.flush()
-        for name, value in figures.items():
-            self.board.add_scalar(name, value, step)
+def shaved(x: Tensor, width: int) -> Tensor:
+    """Cut some pixels off each side. Shape: (N, C, H, W) -> (N, C, H - 2 width, W - 2 width)."""
+    return x[..., width : x.shape[-2] - width, width : x.shape[-1] - width] if width else x

@@ -4,15 +4,13 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import torch
 from torch import nn
 
 from kakudai.degrade.shrink import crop_to_multiple, shrink_bicubic
 from kakudai.errors import RecipeError
 from kakudai.image.files import read_image
-from kakudai.image.resize import quantise
 from kakudai.metrics import Protocol, psnr
-from kakudai.train.color import LumaInRGB
+from kakudai.train.progress import enlarge_rgb8
 
 SUFFIXES = {".png", ".webp"}
 
@@ -39,15 +37,13 @@ class Validation:
         self.pairs = [(shrink_bicubic(image, scale), image) for image in high]
 
     def psnr(self, network: nn.Module) -> float:
-        """Return the mean PSNR of the 8-bit results, in decibels."""
-        wrapped = LumaInRGB(network) if self.color == "luma" else network
-        device = next(network.parameters()).device
-        wrapped = wrapped.to(device).eval()
+        """Return the mean PSNR of the 8-bit results, in decibels.
+
+        Args:
+            network: In evaluation mode.
+        """
         figures = []
         for low, high in self.pairs:
-            x = np.broadcast_to(low, (*low.shape[:2], 3)).transpose(2, 0, 1)[None] / np.float32(255)
-            with torch.inference_mode():
-                y = wrapped(torch.from_numpy(np.ascontiguousarray(x)).to(device))
-            output = quantise(255.0 * y[0].cpu().numpy().transpose(1, 2, 0), np.dtype(np.uint8))
+            output = enlarge_rgb8(network, low, luma=self.color == "luma")
             figures.append(psnr(output[..., : high.shape[2]], high, self.protocol))
         return float(np.mean(figures))

@@ -1,0 +1,65 @@
+"""The processes of a run: how they start, and how a Ctrl-C stops all of them at the same step."""
+
+import signal
+import threading
+from types import FrameType
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+
+from kakudai.errors import RecipeError
+from kakudai.train.recipe import Recipe
+
+
+def launch(recipe: Recipe) -> Fabric:
+    """Find the recipe's devices; for more than one, start this program again for each of the others.
+
+    Raises:
+        RecipeError: This machine has no such devices.
+    """
+    several = recipe.devices > 1
+    try:
+        fabric = Fabric(accelerator=recipe.accelerator, devices=recipe.devices, strategy="ddp" if several else "auto")
+        if several:
+            fabric.launch()
+    except (MisconfigurationException, RuntimeError, ValueError) as error:
+        raise RecipeError(
+            f"accelerator {recipe.accelerator!r} with {recipe.devices} device(s): {error}",
+            'use accelerator = "cpu", or a number of devices that this machine has',
+        ) from error
+    if fabric.device.type == "cuda":
+        torch.backends.cudnn.benchmark = True  # all batches have the same size
+    return fabric
+
+
+class StopSign:
+    """Turns a first Ctrl-C into a wish that the loop reads between two steps; a second one ends the program at once.
+
+    Args:
+        fabric: Where one of its processes is asked to stop, all are.
+    """
+
+    def __init__(self, fabric: Fabric) -> None:
+        self.fabric, self.asked = fabric, False
+        self.listens = threading.current_thread() is threading.main_thread()
+
+    def __enter__(self) -> "StopSign":
+        if self.listens:
+            self.before = signal.signal(signal.SIGINT, self._note)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.listens and not self.asked:
+            signal.signal(signal.SIGINT, self.before)
+
+    def wanted(self) -> bool:
+        """Say whether the run is to stop."""
+        if self.fabric.world_size == 1:
+            return self.asked
+        asked = self.fabric.all_reduce(torch.tensor(float(self.asked)), reduce_op="sum")
+        return bool(torch.as_tensor(asked) > 0)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        self.asked = True
+        signal.signal(signal.SIGINT, self.before)

@@ -1,0 +1,98 @@
+"""`kakudai train` as its users meet it: in a process of its own, or in two."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from tests.train.tiny import log_of, losses
+
+KAKUDAI = [sys.executable, "-m", "kakudai"]
+
+
+def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*KAKUDAI, *map(str, words)], capture_output=True, text=True, timeout=200, check=False)
+
+
+def test_a_run_becomes_a_model_with_a_card(recipe_file: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    done = run("train", recipe_file, "-o", folder, "--measure", tmp_path / "pictures", "--set", "blur=[0.0,0.5]")
+    assert done.returncode == 0, done.stderr
+    assert f"written: {folder / 'tiny.onnx'}" in done.stderr
+    assert {path.name for path in folder.iterdir()} == {
+        "recipe.json", "log.jsonl", "last.ckpt", "best.safetensors", "best.json", "tensorboard",
+        "tiny.onnx", "tiny.safetensors",
+    }  # fmt: skip
+    card = onnxruntime.InferenceSession(folder / "tiny.onnx").get_modelmeta().custom_metadata_map
+    assert card["kakudai.data"].startswith(
+        "3 pictures of pictures, offered with Gaussian blurs of 0, 0.5 pixels, shrunk 2 times by antialiased bicubic; "
+        "120 steps of 4 crops of 8x8 low-resolution pixels; 0.00 hours on 1 processor(s): "
+    )
+    assert json.loads(card["kakudai.quality"])["pictures x2"]["psnr"] > 15
+    again = run("train", recipe_file, "-o", folder)
+    assert again.returncode == 2
+    assert "holds a run already" in again.stderr
+    assert "--resume" in again.stderr
+    assert run("train", recipe_file, "-o", folder, "--resume", "--set", "blur=[0.0,0.5]").returncode == 0
+
+
+def test_ctrl_c_says_how_to_go_on(recipe_file: Path, tmp_path: Path) -> None:
+    words = ["train", str(recipe_file), "-o", str(tmp_path / "run"), "--set", "steps=100000"]
+    words += ["--set", "checkpoint_every=1000000", "--set", "validate_every=100"]
+    process = subprocess.Popen([*KAKUDAI, *words], stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: len(log_of(tmp_path / "run")) > 2, tmp_path / "run/log.jsonl")
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    command = next(line for line in said.splitlines() if line.startswith("stopped; go on with: "))
+    assert shlex.split(command.partition(": ")[2]) == ["kakudai", *words, "--resume"]
+    step = torch.load(tmp_path / "run/last.ckpt", weights_only=True)["step"]
+    assert step >= log_of(tmp_path / "run")[-1]["step"]
+    assert run(*words[:-4], "--set", f"steps={step + 10}", "--resume").returncode == 0
+
+
+def wait_for(ready: object, path: Path) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if path.exists() and callable(ready) and ready():
+            return
+        time.sleep(0.05)
+    pytest.fail(f"{path} never came")
+
+
+@pytest.mark.slow
+def test_two_processes_have_the_losses_of_one(recipe_file: Path, tmp_path: Path) -> None:
+    """Fabric starts the second process; gloo joins them on this machine's own address."""
+    changes = ["--set", "optimiser=sgd", "--set", "learning_rate=1e-3", "--set", "checkpoint_every=50"]
+    alone = run("train", recipe_file, "-o", tmp_path / "one", *changes)
+    assert alone.returncode == 0, alone.stderr
+    both = run("train", recipe_file, "-o", tmp_path / "two", *changes, "--set", "devices=2")
+    assert both.returncode == 0, both.stderr
+    assert both.stderr.count("written: ") == 1
+    one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
+    assert [step for step, _ in two] == [50, 100]
+    assert [loss for _, loss in two] == pytest.approx([loss for _, loss in one], rel=1e-4)
+    weights = [torch.load(tmp_path / name / "last.ckpt", weights_only=True)["network"] for name in ("one", "two")]
+    for name, value in weights[0].items():
+        np.testing.assert_allclose(weights[1][name], value, atol=1e-5)
+    assert log_of(tmp_path / "two")[-1]["psnr"] == pytest.approx(log_of(tmp_path / "one")[-1]["psnr"], abs=0.01)
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_two_processes_at_one_step(recipe_file: Path, tmp_path: Path) -> None:
+    words = ["train", str(recipe_file), "-o", str(tmp_path / "run"), "--set", "steps=100000", "--set", "devices=2"]
+    process = subprocess.Popen([*KAKUDAI, *words], stderr=subprocess.PIPE, text=True, start_new_session=True)
+    wait_for(lambda: len(log_of(tmp_path / "run")) > 2, tmp_path / "run/log.jsonl")
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert said.count("stopped; go on with: ") == 1
+    assert torch.load(tmp_path / "run/last.ckpt", weights_only=True)["step"] >= 100
