@@ -62,6 +62,25 @@ def test_weights_that_are_no_numbers_are_not_saved_though_the_loss_was_one(recip
     assert torch.load(tmp_path / "run/last.ckpt", weights_only=True)["step"] == 20
 
 
+def test_a_discriminator_that_is_no_number_is_not_saved_though_the_network_is_one(
+    recipe: Recipe, tmp_path: Path
+) -> None:
+    run = Run(recipe.model_copy(update={"adversarial": 1e-2, "patch": 16}), tmp_path / "run", resume=False)
+    learn = run.objective.learn
+
+    def spoiled(output: torch.Tensor, high: torch.Tensor, step: int) -> dict[str, float]:
+        figures = learn(output, high, step)
+        if step == 39:
+            with torch.no_grad():
+                next(run.objective.plain.parameters()).fill_(float("nan"))  # type: ignore[attr-defined]
+        return figures
+
+    run.objective.learn = spoiled  # type: ignore[method-assign]
+    with pytest.raises(RecipeError, match="after step 40 there are weights of the loss that are not numbers"):
+        run.finish()
+    assert torch.load(tmp_path / "run/last.ckpt", weights_only=True)["step"] == 20
+
+
 @contextmanager
 def files_of_at_most(size: int) -> Iterator[None]:
     """Make the disk look full to whoever writes a larger file."""
@@ -77,7 +96,7 @@ def test_a_disk_that_is_full_at_checkpoint_time_leaves_the_old_checkpoint(recipe
     folder = tmp_path / "run"
     stop_at(Run(recipe, folder, resume=False), 20)
     before = (folder / "last.ckpt").read_bytes()
-    with files_of_at_most(20_000), pytest.raises(OutputError, match=r"last\.ckpt cannot be written: File too large"):
+    with files_of_at_most(20_000), pytest.raises(OutputError, match=r"cannot write .*last\.ckpt': File too large"):
         train(recipe, folder, resume=True)
     assert (folder / "last.ckpt").read_bytes() == before
     assert not list(folder.glob(".*"))
@@ -120,8 +139,9 @@ def test_a_file_is_whole_or_as_it_was(tmp_path: Path, monkeypatch: pytest.Monkey
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OutputError, match="file cannot be written: No space left on device"):
+    with pytest.raises(OutputError, match=r"cannot write .*file': No space left on device") as error:
         write_whole(target, b"new")
+    assert "--resume" in error.value.hint
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert target.read_bytes() == b"old"
 
@@ -153,6 +173,35 @@ def test_a_checkpoint_of_another_run_is_refused(
     with pytest.raises(RecipeError, match=message):
         train(recipe.model_copy(update=update), tmp_path / "run", resume=True)
     assert (tmp_path / "run/recipe.json").read_bytes() == before
+
+
+def test_a_checkpoint_that_lacks_what_the_recipe_now_asks_for_is_refused(recipe: Recipe, tmp_path: Path) -> None:
+    train(recipe.model_copy(update={"steps": 20}), tmp_path / "run")
+    with pytest.raises(RecipeError, match=r"last\.ckpt does not fit the recipe") as error:
+        train(recipe.model_copy(update={"adversarial": 1e-2}), tmp_path / "run", resume=True)
+    assert "adversarial" in error.value.hint
+
+
+def test_a_checkpoint_of_a_later_version_is_not_exported(recipe: Recipe, tmp_path: Path) -> None:
+    train(recipe.model_copy(update={"steps": 1, "mse_steps": 0}), tmp_path / "run")
+    state = torch.load(tmp_path / "run/last.ckpt", weights_only=True)
+    state["recipe"]["invented"] = 1
+    torch.save(state, tmp_path / "run/last.ckpt")
+    with pytest.raises(RecipeError, match=r"of another version of kakudai: .*\n*.*invented"):
+        trained_network(tmp_path / "run")
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(recipe: Recipe, tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("")
+    with pytest.raises(OutputError, match="run cannot be made: File exists"):
+        train(recipe, tmp_path / "run")
+
+
+def test_a_recipe_that_is_refused_removes_nothing(recipe: Recipe, tmp_path: Path) -> None:
+    train(recipe.model_copy(update={"steps": 1, "mse_steps": 0}), tmp_path / "run")
+    with pytest.raises(RecipeError, match="no pictures in"):
+        train(recipe.model_copy(update={"validate_on": tmp_path / "missing"}), tmp_path / "run")
+    assert Best(tmp_path / "run", fresh=False).read() is not None
 
 
 def test_a_checkpoint_of_version_0_1_is_understood(recipe: Recipe, tmp_path: Path) -> None:

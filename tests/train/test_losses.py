@@ -11,7 +11,13 @@ from kakudai.errors import RecipeError
 from kakudai.train.losses import LOSSES, charbonnier_loss, clipped_weighted_huber_loss, fourier_loss, make_loss
 from kakudai.train.perceptual import MEAN, STD, VGGFeatures, read_vgg
 
-RNG = torch.Generator().manual_seed(0)
+RNG = torch.Generator()
+
+
+@pytest.fixture(autouse=True)
+def _same_numbers() -> None:
+    """Give every test the same random numbers, whichever ran before it."""
+    RNG.manual_seed(0)
 
 
 def pictures(channels: int = 3, size: int = 12) -> tuple[Tensor, Tensor]:

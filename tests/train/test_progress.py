@@ -10,10 +10,13 @@ from PIL import Image
 from torch import nn
 
 from kakudai.errors import RecipeError
+from kakudai.image.files import write_image
+from kakudai.image.picture import Picture
 from kakudai.image.resize import imresize_matlab, resize
 from kakudai.networks.ecbsr import ECBSR
 from kakudai.networks.srcnn import SRCNN
 from kakudai.train.progress import Progress, enlarge_rgb8
+from kakudai.train.validate import Validation
 
 
 def smooth_picture(height: int, width: int) -> np.ndarray:
@@ -40,6 +43,23 @@ def test_a_picture_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     recipe = SimpleNamespace(progress_picture=tmp_path / "missing.png", color="luma", scale=2)
     with pytest.raises(RecipeError, match=r"progress_picture: .*missing\.png"):
         Progress(recipe, tmp_path)
+
+
+def test_deep_pictures_are_validated_as_their_8_bits(tmp_path: Path) -> None:
+    picture = smooth_picture(40, 48)
+    network = SRCNN(in_channels=3, residual=True).eval()
+    figures = []
+    for name, image in (("a/picture.png", picture), ("b/PICTURE.PNG", picture.astype(np.uint16) * 257)):
+        (tmp_path / name).parent.mkdir()
+        write_image(Picture(image), tmp_path / name)
+        figures.append(Validation((tmp_path / name).parent, 2, "rgb").psnr(network))
+    assert figures[0] == figures[1]
+
+
+def test_pictures_too_small_to_validate_on_are_named_before_the_run(tmp_path: Path) -> None:
+    write_image(Picture(smooth_picture(4, 48)), tmp_path / "flat.png")
+    with pytest.raises(RecipeError, match=r"flat\.png cannot be validated on: a picture of 48x4 "):
+        Validation(tmp_path, 2, "rgb")
 
 
 def test_a_network_that_only_adds_to_bicubic_gives_bicubic_in_luma_and_rgb() -> None:

@@ -67,6 +67,8 @@ def test_files_that_are_no_text_and_folders(tmp_path: Path, content: bytes | Non
         ({"loss": "l3"}, "loss: .*'charbonnier'"),
         ({"active_cropping": "1.5"}, "active_cropping: "),
         ({"step_factor": "1"}, "step_factor: "),
+        ({"betas": "[0.9, 1.0]"}, r"betas\.1: "),
+        ({"learning_rate": "inf"}, "learning_rate: .*finite"),
         ({"scales": "[]"}, "scales: "),
         ({"pack": ""}, "pack: "),
     ],

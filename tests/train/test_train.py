@@ -96,6 +96,8 @@ def test_a_run_can_start_from_the_weights_of_another(recipe: Recipe, tmp_path: P
     learnt = averaged_network(tmp_path / "run/last.ckpt")[1]
     torch.testing.assert_close(warm.body[0].weight, learnt.body[0].weight, atol=1e-6, rtol=0)
     assert warm.tail.weight.shape[0] == 9
+    longer = {**changes, "steps": 2, "start": tmp_path / "gone"}  # a run that has begun does not need it any more
+    train(recipe.model_copy(update=longer), tmp_path / "warm", resume=True)
     with pytest.raises(RecipeError, match="no weights"):
         train(recipe.model_copy(update={"start": tmp_path / "missing"}), tmp_path / "bad")
     with pytest.raises(RecipeError, match="nothing in"):
@@ -120,12 +122,21 @@ def test_a_run_leaves_what_plots_and_reports_read(recipe: Recipe, tmp_path: Path
 def test_tensorboard_reads_what_the_log_says(recipe: Recipe, tmp_path: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+    train(recipe.model_copy(update={"steps": 60, "seed": 9}), tmp_path / "run")
+    (tmp_path / "run/last.ckpt").unlink()  # what the first run has written is not shown
     train(recipe.model_copy(update={"steps": 60}), tmp_path / "run")
     train(recipe, tmp_path / "run", resume=True)
     events = EventAccumulator(str(tmp_path / "run/tensorboard")).Reload()
     assert [(event.step, pytest.approx(event.value, abs=1e-6)) for event in events.Scalars("loss")] == losses(
         tmp_path / "run"
     )
+
+
+def test_the_log_has_the_rate_of_its_step_and_enough_digits_of_it(recipe: Recipe, tmp_path: Path) -> None:
+    small = recipe.model_copy(update={"learning_rate": 1e-6, "final_learning_rate": 1e-7, "steps": 50})
+    train(small, tmp_path / "run")
+    (rate,) = [line["rate"] for line in log_of(tmp_path / "run") if "rate" in line]
+    assert rate == pytest.approx(1e-7, rel=1e-6)
 
 
 def test_losses_between_two_lines_of_the_log_survive_a_resume(recipe: Recipe, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import platform
 import subprocess
+from pathlib import Path
 
 from kakudai.data.pack import Pack
 from kakudai.train.checkpoint import load_checkpoint
@@ -16,6 +17,9 @@ def describe_data(trained: Trained, pack: Pack, processor: str) -> tuple[str, st
         trained: The network of a run.
         pack: What it was trained on.
         processor: Name of this machine's processor.
+
+    Returns:
+        A sentence, and the licences with the number of pictures under each, the commonest first.
     """
     recipe = trained.recipe
     data = (
@@ -30,13 +34,19 @@ def describe_data(trained: Trained, pack: Pack, processor: str) -> tuple[str, st
 
 
 def commit() -> str:
-    """Return the commit of the code, marked where files were changed since; "unknown" outside a repository."""
+    """Return the commit of this code, marked where files were changed since; "unknown" where it is in no repository.
+
+    What counts is where kakudai lies, not where it was started: that may be another project's repository.
+    """
+    code = Path(__file__)
 
     def git(*words: str) -> str:
-        return subprocess.run(["git", *words], capture_output=True, text=True, check=True).stdout.strip()
+        words = ("git", "-C", str(code.parent), *words)
+        return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
-        changed = bool(git("status", "--porcelain", "--untracked-files=no", "--", "src", "recipes"))
+        git("ls-files", "--error-unmatch", code.name)  # fails for an installed copy inside somebody's repository
+        changed = bool(git("status", "--porcelain", "--untracked-files=no", "--", ":/src", ":/recipes"))
         return git("rev-parse", "--short=12", "HEAD") + ("-changed" if changed else "")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
@@ -68,8 +78,12 @@ def _machine(recipe: Recipe, processor: str) -> str:
 
 
 def _earlier_hours(recipe: Recipe) -> str:
-    """Say how long the run took whose weights a recipe starts from, where its checkpoint still lies beside them."""
+    """Say how long the run took whose weights a recipe starts from, and on what, where its checkpoint still lies
+    beside them.
+    """
     checkpoint = recipe.start.with_name("last.ckpt") if recipe.start else None
     if checkpoint is None or not checkpoint.exists():
         return ""
-    return f", trained on the same for {load_checkpoint(checkpoint)['seconds'] / 3600:.2f} hours"
+    state = load_checkpoint(checkpoint)
+    earlier = state["recipe"]["pack"]
+    return f", trained on {'the same' if earlier == recipe.pack else earlier} for {state['seconds'] / 3600:.2f} hours"

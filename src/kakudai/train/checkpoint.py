@@ -1,7 +1,6 @@
 """The state of a run on disk, complete or absent."""
 
 import io
-import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import torch
 
 from kakudai.errors import OutputError, RecipeError
+from kakudai.image import writing
 from kakudai.train.recipe import Recipe
 
 DECIDES_SHAPES = ("name", "network", "arguments", "scale", "color", "optimiser", "last_layer_rate")
@@ -16,24 +16,16 @@ DECIDES_SHAPES = ("name", "network", "arguments", "scale", "color", "optimiser",
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file by rename: a kill or a full disk at any moment leaves the old one or the new one.
+    """Write a file of a run by rename: a kill or a full disk at any moment leaves the old one or the new one.
 
     Raises:
-        OutputError: The disk is full, or the folder cannot be written.
+        OutputError: The disk is full, or the folder cannot be written; the hint says that the run can go on.
     """
-    temporary = path.with_name(f".{path.name}.part")
     try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise OutputError(
-            f"{path} cannot be written: {error.strerror or error}",
-            "what was there before is untouched; make room and go on with --resume",
-        ) from error
+        writing.write_whole(path, data)
+    except OutputError as error:
+        hint = "what was there before is untouched; make room and go on with --resume"
+        raise OutputError(error.message, hint) from error
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:

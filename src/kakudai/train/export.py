@@ -6,12 +6,15 @@ import json
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
+from pydantic import ValidationError
 from safetensors.torch import load_file
 from torch import nn
 
+from kakudai.errors import RecipeError
 from kakudai.train.best import Best
 from kakudai.train.build import build_network, check_network
 from kakudai.train.checkpoint import load_checkpoint, write_whole
@@ -66,8 +69,9 @@ def trained_network(folder: Path) -> Trained:
     Raises:
         RecipeError: The run's checkpoint is missing or cannot be read.
     """
-    state = load_checkpoint(folder / "last.ckpt")
-    recipe, network = averaged_network(folder / "last.ckpt")
+    path = folder / "last.ckpt"
+    state = load_checkpoint(path)
+    recipe, network = _averaged(state, path)
     best = Best(folder, fresh=False)
     found = best.read()
     if found is None or found[0] >= state["step"]:
@@ -77,16 +81,12 @@ def trained_network(folder: Path) -> Trained:
 
 
 def averaged_network(checkpoint: Path) -> tuple[Recipe, nn.Module]:
-    """Load the averaged weights of the last step of a run, as they were trained.
+    """Load the averaged weights of the last step of a run, as they were trained, in evaluation mode.
 
     Raises:
         RecipeError: The checkpoint is missing or cannot be read.
     """
-    state = load_checkpoint(checkpoint)
-    recipe = Recipe.model_validate(state["recipe"])
-    network = build_network(recipe)
-    network.load_state_dict(state["average"])
-    return recipe, network.eval()
+    return _averaged(load_checkpoint(checkpoint), checkpoint)
 
 
 def merged_for_use(network: nn.Module) -> nn.Module:
@@ -109,6 +109,17 @@ def export_onnx(recipe: Recipe, network: nn.Module, provenance: Provenance, targ
     onnx.helper.set_model_props(model, {f"kakudai.{key}": value for key, value in fields.items()})
     onnx.checker.check_model(model)
     write_whole(target, model.SerializeToString())
+
+
+def _averaged(state: dict[str, Any], path: Path) -> tuple[Recipe, nn.Module]:
+    """Build the network of a checkpoint with its averaged weights."""
+    try:
+        recipe = Recipe.model_validate(state["recipe"])
+        network = build_network(recipe)
+        network.load_state_dict(state["average"])
+    except (ValidationError, RuntimeError) as error:
+        raise RecipeError(f"{path} is of another version of kakudai: {error}", "train it again") from error
+    return recipe, network.eval()
 
 
 def _to_onnx(network: nn.Module) -> bytes:

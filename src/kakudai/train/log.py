@@ -11,6 +11,10 @@ from tensorboard.compat.proto.summary_pb2 import Summary  # type: ignore[import-
 from tensorboard.summary.writer.record_writer import RecordWriter  # type: ignore[import-untyped]
 
 from kakudai.errors import OutputError
+from kakudai.train.checkpoint import write_whole
+
+DIGITS = 8
+"""Significant digits of a figure in `log.jsonl`: a learning rate of 5e-6 needs as many as a PSNR of 37."""
 
 
 class Log:
@@ -34,10 +38,8 @@ class Log:
             return
         path = folder / "log.jsonl"
         kept = [line for line in _lines(path) if _step(line) <= step] if step else []
+        write_whole(path, "".join(f"{line}\n" for line in kept).encode())
         try:
-            temporary = path.with_suffix(".part")
-            temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-            temporary.replace(path)
             self.file = path.open("a", encoding="utf-8")
             self.board = _Board(folder / "tensorboard", step)
         except OSError as error:
@@ -66,7 +68,7 @@ class Log:
         """
         if not self.writes:
             return
-        rounded = {name: round(value, 7) for name, value in figures.items()}
+        rounded = {name: _rounded(value) for name, value in figures.items()}
         try:
             self.file.write(json.dumps({"step": step, "seconds": round(seconds, 1), **rounded}) + "\n")
             self.file.flush()
@@ -84,7 +86,7 @@ class _Board:
 
     Args:
         folder: Each start of a run adds a file to it.
-        step: What earlier files hold of later steps is not to be shown.
+        step: What earlier files hold of later steps is not to be shown; of a run that begins, nothing.
     """
 
     def __init__(self, folder: Path, step: int) -> None:
@@ -93,9 +95,8 @@ class _Board:
         self.file = (folder / name).open("wb")
         self.records = RecordWriter(self.file)
         self._add(Event(wall_time=time.time(), file_version="brain.Event:2"))
-        if step:
-            started = SessionLog(status=SessionLog.START)
-            self._add(Event(wall_time=time.time(), step=step + 1, session_log=started))
+        started = SessionLog(status=SessionLog.START)
+        self._add(Event(wall_time=time.time(), step=step + 1, session_log=started))
 
     def write(self, step: int, figures: dict[str, float]) -> None:
         """Add the figures of a step."""
@@ -112,6 +113,11 @@ def _lines(path: Path) -> list[str]:
     if not path.exists():
         return []
     return [line for line in path.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+
+
+def _rounded(value: float) -> float:
+    """Round to `DIGITS` significant digits; a whole number, such as a step, is left alone."""
+    return value if isinstance(value, int) else float(f"{value:.{DIGITS}g}")
 
 
 def _step(line: str) -> int:

@@ -15,13 +15,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from kakudai.errors import OutputError, RecipeError
 from kakudai.train.best import Best, Standing
 from kakudai.train.build import build_network, check_network, start_from
 from kakudai.train.checkpoint import changed_keys, load_checkpoint, save_checkpoint, write_whole
 from kakudai.train.feed import Feed
 from kakudai.train.log import Log
 from kakudai.train.objective import make_objective
-from kakudai.train.optimise import Average, Descent, all_finite
+from kakudai.train.optimise import Average, Descent, all_finite, tensors_in
 from kakudai.train.processes import StopSign, launch
 from kakudai.train.progress import Progress
 from kakudai.train.recipe import Recipe
@@ -56,6 +57,7 @@ def train(
     Raises:
         RecipeError: The recipe, the pack or the checkpoint cannot be used, or the loss is no longer a number.
         OutputError: The folder cannot be written; the last checkpoint is still good.
+        PictureError: A picture to validate on cannot be read.
         KeyboardInterrupt: Ctrl-C was pressed; the step it came in is done and in the checkpoint.
     """
     return Run(recipe, folder, resume=resume).finish(progress)
@@ -75,7 +77,7 @@ class Run:
         self.leads: bool = self.fabric.is_global_zero
         network = build_network(recipe)
         check_network(recipe, network)
-        if recipe.start is not None:
+        if recipe.start is not None and not resume:
             start_from(network, recipe.start)
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.plain: nn.Module = self.fabric.to_device(network)
@@ -86,7 +88,11 @@ class Run:
         self.tally, self.standing = Tally(self.fabric), Standing()
         self.step, self.seconds = 0, 0.0
         self.figures: dict[str, float] = {}
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            hint = "name another folder with -o"
+            raise OutputError(f"{folder} cannot be made: {error.strerror or error}", hint) from error
         if resume:
             self._restore(load_checkpoint(folder / "last.ckpt"))
         self.feed = Feed(recipe, self.fabric)
@@ -130,8 +136,9 @@ class Run:
         """Update the weights once."""
         recipe, step = self.recipe, self.step
         low, high = self.feed.take(step)
-        if self.plain.scale != scale_of_step(recipe, step):
-            self.plain.scale = scale_of_step(recipe, step)  # type: ignore[assignment]  # torch knows of tensors only
+        scale = scale_of_step(recipe, step)
+        if self.plain.scale != scale:
+            self.plain.scale = scale  # type: ignore[assignment]  # torch knows of tensors only
         half = HALF[precision(recipe, step)]
         with torch.autocast(low.device.type, half, enabled=half is not None):
             output = self.network(low)
@@ -149,7 +156,7 @@ class Run:
         self.tally.look(self.step)
         means = self.tally.take()
         self.figures.update(means)
-        rate = learning_rate(self.recipe, self.step, self.standing.drops)
+        rate = learning_rate(self.recipe, self.step - 1, self.standing.drops)  # of the step just taken
         self._clock()
         waiting = self.feed.take_waited() / max(self.seconds - self.logged, 1e-9)
         self.logged = self.seconds
@@ -181,6 +188,8 @@ class Run:
         self.tally.look(self.step)
         if not all_finite(self.plain.parameters()):
             raise not_a_number(f"after step {self.step} there are weights that are not numbers")
+        if not all_finite(tensors_in(self.objective.state())):  # a discriminator may be lost one step earlier
+            raise not_a_number(f"after step {self.step} there are weights of the loss that are not numbers")
 
     def _clock(self) -> None:
         """Add the time since the last call to the run's."""
@@ -189,12 +198,12 @@ class Run:
 
     def _prepare_files(self, *, fresh: bool) -> None:
         recipe, folder = self.recipe, self.folder
-        self.best = Best(folder, fresh=fresh)
         if recipe.validate_on is not None:
             self.validation = Validation(recipe.validate_on, recipe.scale, recipe.color)
         if recipe.progress_picture is not None:
             self.pictures = Progress(recipe, folder)
             self.picture_steps = {epoch * recipe.epoch for epoch in recipe.progress_epochs}
+        self.best = Best(folder, fresh=fresh)  # after what may refuse the recipe: it removes what an earlier run left
         write_whole(folder / "recipe.json", json.dumps(recipe.model_dump(mode="json"), indent=1).encode())
 
     def _save(self) -> None:
@@ -218,14 +227,20 @@ class Run:
         changed = changed_keys(state, self.recipe, self.folder / "last.ckpt")
         if changed:
             logger.warning("resumed with another %s than the run began with", ", ".join(changed))
-        self.step, self.seconds = state["step"], state["seconds"]
-        self.plain.load_state_dict(state["network"])
-        self.average.network.load_state_dict(state["average"])
-        self.descent.restore(state)
-        if "objective" in state:  # version 0.1 wrote none of these
-            self.objective.restore(state["objective"])
-            self.standing = Standing(**state["standing"])
-            self.tally.restore(state["tally"])
+        try:
+            self.step, self.seconds = state["step"], state["seconds"]
+            self.plain.load_state_dict(state["network"])
+            self.average.network.load_state_dict(state["average"])
+            self.descent.restore(state)
+            if "objective" in state:  # version 0.1 wrote none of these
+                self.objective.restore(state["objective"])
+                self.standing = Standing(**state["standing"])
+                self.tally.restore(state["tally"])
+        except (KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise RecipeError(
+                f"{self.folder / 'last.ckpt'} does not fit the recipe: {error}",
+                f"take back what was changed since ({', '.join(changed) or 'nothing'}), or leave --resume out",
+            ) from error
         logger.info("resumed at step %d", self.step)
 
 

@@ -1,6 +1,6 @@
 """From a loss to changed weights: gradients, their clipping, the optimiser, and the average of the weights."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -117,5 +117,15 @@ class Average:
 
 
 def all_finite(tensors: Iterable[Tensor]) -> bool:
-    """Say whether every number in some tensors is one."""
-    return bool(torch.stack([tensor.isfinite().all() for tensor in tensors]).all())
+    """Say whether every number in some tensors of one device is one; true of none."""
+    found = [tensor.isfinite().all() for tensor in tensors]
+    return not found or bool(torch.stack(found).all())
+
+
+def tensors_in(state: Any) -> Iterator[Tensor]:
+    """Yield all tensors in dictionaries and lists of any depth, as `state_dict` makes them."""
+    if isinstance(state, Tensor):
+        yield state
+    elif isinstance(state, dict | list | tuple):
+        for part in state.values() if isinstance(state, dict) else state:
+            yield from tensors_in(part)

@@ -66,7 +66,7 @@ class VGGFeatures(nn.Module):
         """Return the mean absolute difference of the features; gradients flow into `output` only."""
         with torch.no_grad():
             wanted = self(high)
-        return functional.l1_loss(self(output), wanted)
+        return functional.l1_loss(self(output).float(), wanted.float())
 
 
 def read_vgg(path: Path | None, *, layer: str = LAYER, activated: bool = False) -> VGGFeatures:

@@ -29,7 +29,7 @@ def launch(recipe: Recipe) -> Fabric:
             'use accelerator = "cpu", or a number of devices that this machine has',
         ) from error
     if fabric.device.type == "cuda":
-        torch.backends.cudnn.benchmark = True  # all batches have the same size
+        torch.backends.cudnn.benchmark = True  # batches have one size for each scale
     return fabric
 
 

@@ -10,7 +10,7 @@ from kakudai.degrade.shrink import crop_to_multiple, shrink_bicubic
 from kakudai.errors import PictureError, RecipeError
 from kakudai.image.files import read_image, write_image
 from kakudai.image.picture import Picture, Pixels
-from kakudai.image.resize import imresize_matlab, quantise
+from kakudai.image.resize import eight_bits, imresize_matlab, quantise
 from kakudai.train.color import LumaInRGB
 from kakudai.train.recipe import Recipe
 
@@ -24,13 +24,14 @@ class Progress:
 
     Raises:
         RecipeError: The picture cannot be read.
+        OutputError: The folder cannot be written.
     """
 
     def __init__(self, recipe: Recipe, folder: Path) -> None:
         assert recipe.progress_picture is not None
         self.folder, self.color = folder / "progress", recipe.color
         try:
-            original = read_image(recipe.progress_picture).color
+            original = eight_bits(read_image(recipe.progress_picture).color)
         except PictureError as error:
             raise RecipeError(f"progress_picture: {error.message}", error.hint) from error
         original = crop_to_multiple(original, recipe.scale)
@@ -40,7 +41,11 @@ class Progress:
         self._write("bicubic", imresize_matlab(self.low, recipe.scale))
 
     def keep(self, network: nn.Module, epoch: int) -> None:
-        """Enlarge the picture with the network as it is now, and keep the result."""
+        """Enlarge the picture with the network as it is now, and keep the result.
+
+        Raises:
+            OutputError: The folder cannot be written.
+        """
         self._write(f"epoch-{epoch:04}", enlarge_rgb8(network, self.low, luma=self.color == "luma"))
 
     def _write(self, name: str, image: Pixels) -> None:

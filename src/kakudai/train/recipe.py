@@ -13,6 +13,7 @@ from kakudai.errors import RecipeError
 Positive = Annotated[float, Field(gt=0)]
 Amount = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Decay = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 Number = Annotated[int, Field(ge=0)]
 Precision: TypeAlias = Literal["float32", "bfloat16", "float16"]
@@ -24,7 +25,7 @@ class Recipe(BaseModel):
     Convention: paths are relative to the folder the command is started in. A step is one update of the weights.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="Name of the weight file.")
     version: str = Field(description="Version of the weight file.")
@@ -83,8 +84,8 @@ class Recipe(BaseModel):
     discriminator_rate: Positive = Field(default=1e-4, description="Learning rate of the discriminator.")
 
     optimiser: Literal["adam", "sgd"] = Field(default="adam", description="What turns gradients into steps.")
-    betas: tuple[float, float] = Field(default=(0.9, 0.999), description="Adam's averaging constants.")
-    momentum: float = Field(default=0.9, ge=0, lt=1, description="Momentum of sgd.")
+    betas: tuple[Decay, Decay] = Field(default=(0.9, 0.999), description="Adam's averaging constants.")
+    momentum: Decay = Field(default=0.9, description="Momentum of sgd.")
     weight_decay: Amount = Field(default=0.0, description="What is added to a gradient for each unit of its weight.")
     learning_rate: Positive = Field(description="Highest learning rate.")
     final_learning_rate: Amount = Field(
@@ -106,9 +107,7 @@ class Recipe(BaseModel):
     clip_gradient_by_rate: Positive | None = Field(
         default=None, description="Largest gradient of a weight, times the learning rate: VDSR's clipping."
     )
-    average: float = Field(
-        ge=0, lt=1, description="Decay of the moving average of the weights; the average is what ships."
-    )
+    average: Decay = Field(description="Decay of the moving average of the weights; the average is what ships.")
     early_stop: Count | None = Field(
         default=None, description="Validations without a better one after which the run ends."
     )
