@@ -11,7 +11,7 @@ demo: .venv/core
 	$(BIN)/python examples/demo.py demo
 
 test: .venv/dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .

@@ -3,9 +3,10 @@
 import errno
 import json
 import os
-import resource
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import re
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -81,23 +82,29 @@ def test_a_discriminator_that_is_no_number_is_not_saved_though_the_network_is_on
     assert torch.load(tmp_path / "run/last.ckpt", weights_only=True)["step"] == 20
 
 
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    """Make the disk look full to whoever writes a larger file."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from kakudai.errors import OutputError
+from kakudai.train.loop import train
+from kakudai.train.recipe import Recipe
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+try:
+    train(Recipe.model_validate_json(sys.argv[1]), Path(sys.argv[2]), resume=True)
+except OutputError as error:
+    sys.exit(error.message)
+"""
+"""A limit on file sizes stands for the disk."""
 
 
 def test_a_disk_that_is_full_at_checkpoint_time_leaves_the_old_checkpoint(recipe: Recipe, tmp_path: Path) -> None:
     folder = tmp_path / "run"
     stop_at(Run(recipe, folder, resume=False), 20)
     before = (folder / "last.ckpt").read_bytes()
-    with files_of_at_most(20_000), pytest.raises(OutputError, match=r"cannot write .*last\.ckpt': File too large"):
-        train(recipe, folder, resume=True)
+    words = [sys.executable, "-c", FULL_DISK, recipe.model_dump_json(), str(folder)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert re.search(r"cannot write .*last\.ckpt': File too large", done.stderr), done.stderr
     assert (folder / "last.ckpt").read_bytes() == before
     assert not list(folder.glob(".*"))
     train(recipe, folder, resume=True)
