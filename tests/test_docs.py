@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kakudai import list_models
+from kakudai.train.recipe import Recipe
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -17,9 +18,18 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
-def test_the_reference_of_the_command_line_is_current() -> None:
+def test_the_reference_is_current() -> None:
     result = subprocess.run([sys.executable, ROOT / "docs/make_reference.py", "--check"], check=False)
     assert result.returncode == 0, "run: python docs/make_reference.py"
+
+
+def test_the_reference_has_every_key_of_a_recipe() -> None:
+    page = (ROOT / "docs/reference/recipe.md").read_text()
+    keys = set(re.findall(r"^\| `(\w+)` \| .+ \| .* \| .+\. \|$", page, re.MULTILINE))
+    assert keys == set(Recipe.model_fields)
+    assert "| `steps` | a whole number of 1 or more |  | Length of the run. |" in page
+    assert "| `start` | a path | - |" in page
+    assert '| `optimiser` | one of "adam", "sgd" | `"adam"` |' in page
 
 
 def test_every_command_in_the_readme_is_one() -> None:

@@ -71,6 +71,13 @@ def test_a_run_is_measured_by_its_folder_and_equal_names_are_told_apart(folder: 
     assert list(found["methods"]) == ["net2.onnx", "runs/mine/mine.onnx"]
     assert run(["evaluate", "--set", "Own", "-m", "runs"]) == 2
     assert "runs has no network runs.onnx" in capsys.readouterr().err
+    (folder / "runs/mine2").mkdir()
+    (folder / "runs/mine2/recipe.json").write_text('{"name": "mine"}')
+    assert run(["evaluate", "--set", "Own", "-m", "runs/mine2"]) == 2
+    assert "mine2 has no network mine.onnx" in capsys.readouterr().err
+    for name in ("mine", "mine2"):
+        (folder / f"runs/mine2/{name}.onnx").write_bytes(nearest(name=name))
+    assert list(measured(capsys, "-m", "runs/mine2")["methods"]) == ["mine"]
 
 
 def test_several_runtimes_are_several_methods(capsys) -> None:
@@ -186,7 +193,8 @@ def test_what_features_cannot_do_is_said(folder: Path, capsys, monkeypatch) -> N
     monkeypatch.setattr(features_command, "find_spec", lambda name: None if name == "onnx" else real(name))
     assert run(["features", "Own/a.png"]) == 2
     errors = capsys.readouterr().err
-    assert "outside the output of 16x16" in errors
+    assert "outside the output of 16x16: the 8x8 pixels that are looked at, enlarged 2 times" in errors
+    assert "--crop chooses another" in errors
     assert "this needs onnx" in errors
     assert "unexpected" not in errors
     assert "Traceback" not in errors

@@ -1,10 +1,12 @@
 """`kakudai networks`."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
-from kakudai.cli import networks
+from kakudai.cli import networks, table
 from kakudai.cli.main import run
 from kakudai.cli.networks import cited
 from kakudai.networks import network_names
@@ -45,6 +47,28 @@ def test_an_unknown_network_is_named(capsys) -> None:
     error = capsys.readouterr().err
     assert "no network is called 'srgan'" in error
     assert "srresnet" in error
+
+
+def test_a_mistyped_name_is_found_without_torch() -> None:
+    code = "import sys\nfrom kakudai.cli.main import run\nassert run(['networks', 'srgan']) == 2\n"
+    code += "assert 'torch' not in sys.modules\n"
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_one_network_asked_for_is_one_counted(monkeypatch, capsys) -> None:
+    counted = []
+    monkeypatch.setattr("kakudai.train.count.count_variants", lambda name: counted.append(name) or [])
+    assert run(["networks", "srcnn"]) == 0
+    assert counted == ["srcnn"]
+
+
+def test_a_narrow_terminal_cuts_nothing_off(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(table, "WIDE", 80)
+    assert run(["networks", "edsr"]) == 0
+    out = capsys.readouterr().out
+    assert "Lim 2017" in out
+    assert "10,183,104" in out
+    assert "…" not in out
 
 
 def test_without_torch_it_says_what_to_install(monkeypatch, capsys) -> None:

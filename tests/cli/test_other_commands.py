@@ -14,6 +14,7 @@ from tests.small_models import nearest
 from kakudai import __version__
 from kakudai.cli import train
 from kakudai.cli.main import COMMANDS, GROUPS, run
+from kakudai.engine import runtimes
 from kakudai.engine.upscaler import Upscaler
 from kakudai.errors import RuntimeUnavailable
 from kakudai.image.files import read_image, write_image
@@ -236,7 +237,18 @@ def test_doctor(capsys) -> None:
     facts = json.loads(capsys.readouterr().out)
     assert facts["check"]["result"] == "ok"
     assert sum("used" in text for text in facts["runtimes"].values()) == 1
+    assert not any(text.count("not installed") > 1 for text in facts["runtimes"].values())
     assert facts["formats"]["png"] == "read and written"
+
+
+def test_doctor_says_once_that_a_runtime_is_not_installed(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(runtimes, "_version", lambda package: "1.0" if package == "onnxruntime" else None)
+    assert run(["doctor", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["runtimes"] == {
+        "onnxruntime": "1.0, runs everywhere, used",
+        "openvino": "not installed",
+        "torch": "not installed",
+    }
 
 
 def test_doctor_says_what_to_do_where_something_is_broken(capsys, monkeypatch) -> None:
@@ -276,6 +288,40 @@ def test_pack_and_train_from_the_command_line(folder: Path, capsys) -> None:
     (folder / "file").write_text("in the way")
     assert run(["data", "pack", "photos", "-o", "file/x.pack"]) == 1
     assert "unexpected" not in capsys.readouterr().err
+
+
+@pytest.fixture
+def tiny(folder: Path) -> Path:
+    """A recipe whose pack and validation pictures are not there; nothing in these tests comes as far as that."""
+    from tests.train.tiny import TINY
+
+    (folder / "recipes").mkdir()
+    (folder / "recipes/tiny.toml").write_text(TINY)
+    return folder / "recipes/tiny.toml"
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--measure", "nothere"], 1, "error: no pictures in nothere"),
+        (["--measure", "recipes"], 1, "error: no pictures in recipes"),
+        (["-o", "none", "--resume"], 2, "error: no checkpoint at none/last.ckpt"),
+        (["--set", "start=runs/tiny/tiny.safetensors"], 2, "hint: train it first: kakudai train recipes/tiny.toml"),
+        (["--set", "start=other.safetensors"], 2, "hint: correct `start`, or leave it out"),
+        (["--set", "stepz=3"], 2, "stepz: there is no such key"),
+        (["--set", "network=espcnn"], 2, "no network is called 'espcnn'"),
+    ],
+)
+def test_what_is_bound_to_fail_is_said_before_torch_is_loaded(
+    words: list[str], code: int, said: str, tiny: Path, folder: Path
+) -> None:
+    program = "import sys\nfrom kakudai.cli.main import run\ncode = run(sys.argv[1:])\n"
+    program += "assert 'torch' not in sys.modules\nsys.exit(code)\n"
+    command = [sys.executable, "-c", program, "train", str(tiny.relative_to(folder)), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+    assert [path.name for path in folder.iterdir()] == ["recipes"], "no empty folder is left behind"
 
 
 @pytest.mark.parametrize("package", ["torch", "lightning_fabric"])

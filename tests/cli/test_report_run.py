@@ -41,6 +41,12 @@ def test_pictures_are_shown_once_each_by_all_networks(folder: Path) -> None:
     assert (folder / "report.html").read_text().count('data-viewer="compare"') == 1, "both kept the same picture"
 
 
+def test_the_help_says_where_the_page_of_several_runs_goes(capsys) -> None:
+    assert run(["report", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    assert "RUN/report.html; of several runs, report.html in this folder" in text
+
+
 def test_without_a_network_there_is_nothing_to_compare(folder: Path, capsys) -> None:
     (folder / "runs/a/small.onnx").unlink()
     assert run(["report", "runs/a", "--picture", "dog.png"]) == 0

@@ -4,6 +4,7 @@ import itertools
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.evaluate.results_file import result
 
@@ -115,6 +116,35 @@ def test_without_matplotlib_it_says_what_to_install(tmp_path: Path, monkeypatch)
     monkeypatch.setattr("kakudai.evaluate.curves.find_spec", lambda name: None)
     with pytest.raises(RuntimeUnavailable, match="matplotlib"):
         plot_results([result("photo-x2")], tmp_path / "a.png")
+
+
+def test_the_legend_is_not_among_the_points(tmp_path: Path, monkeypatch) -> None:
+    pytest.importorskip("matplotlib")
+    from matplotlib.figure import Figure
+
+    drawn: list[Figure] = []
+    save = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda self, *a, **k: drawn.append(self) or save(self, *a, **k))
+    plot_results([result("photo-x2")], tmp_path / "one.png")
+    for axes in drawn[0].axes:
+        assert axes.get_legend().get_window_extent().y0 >= axes.get_window_extent().y1
+
+
+def test_a_name_that_could_be_a_neighbours_gets_a_line_which_crosses_nothing() -> None:
+    pytest.importorskip("matplotlib")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), dpi=100)
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    dots = [(0.5, 0.5), (0.53, 0.5), (0.47, 0.5)]
+    assert not place_labels(axes, [Label("a long name", *dots[0], "black", 8)], dots)
+    (line,) = axes.lines
+    places = np.linspace(*axes.transData.transform(line.get_xydata()), 50)
+    for dot in axes.transData.transform(dots[1:]):
+        assert np.hypot(*(places - dot).T).min() > 5
 
 
 def test_names_do_not_overlap() -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from kakudai.evaluate import sheet
 from kakudai.evaluate.sheet import GAP, LABEL, Column, as_rgb8, contact_sheet, interesting_places
 
 
@@ -40,6 +41,13 @@ def test_every_pixel_becomes_a_square() -> None:
             shown = sheet[y : y + 48, x : x + 48]
             expected = image[top : top + 16, left : left + 16].repeat(3, 0).repeat(3, 1)
             np.testing.assert_array_equal(shown, expected)
+
+
+def test_places_are_said_to_be_places(monkeypatch) -> None:
+    written = []
+    monkeypatch.setattr(sheet, "cut_to_width", lambda text, *_: written.append(text) or text)
+    contact_sheet([Column("a", noise())], [(30, 40)], side=16, zoom=3)
+    assert written == ["a", "at x 40, y 30"]
 
 
 def test_titles_stay_within_their_column() -> None:

@@ -45,6 +45,14 @@ def test_pictures_licences_and_the_best_step_are_told(recipe: Recipe) -> None:
     assert licences == "CC-BY-4.0 (2); CC0-1.0 (1)"
 
 
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.04, "0.0 seconds"), (90, "90.0 seconds"), (1088, "18 minutes"), (5400, "1.50 hours")]
+)
+def test_times_are_told_in_the_unit_that_suits_them(recipe: Recipe, seconds: float, words: str) -> None:
+    data, _ = describe_data(Trained(recipe, torch.nn.Identity(), 60, seconds, None), PACK, "a processor")
+    assert f" pixels; {words} on 1 processor(s): " in data
+
+
 @pytest.mark.parametrize(("pack", "words"), [(None, "the same"), ("other.pack", "other.pack")])
 def test_only_a_start_that_saw_the_same_pictures_is_said_to_have(
     recipe: Recipe, tmp_path: Path, pack: str | None, words: str

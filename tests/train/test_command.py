@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -34,14 +35,22 @@ def test_a_run_becomes_a_model_with_a_card(recipe_file: Path, tmp_path: Path) ->
     card = onnxruntime.InferenceSession(folder / "tiny.onnx").get_modelmeta().custom_metadata_map
     assert card["kakudai.data"].startswith(
         "3 pictures of pictures, offered with Gaussian blurs of 0, 0.5 pixels, shrunk 2 times by antialiased bicubic; "
-        "120 steps of 4 crops of 8x8 low-resolution pixels; 0.00 hours on 1 processor(s): "
+        "120 steps of 4 crops of 8x8 low-resolution pixels; "
     )
+    assert re.search(r"pixels; [1-9]\d*\.\d seconds on 1 processor", card["kakudai.data"])
+    assert "states no quality" not in done.stderr
     assert json.loads(card["kakudai.quality"])["pictures x2"]["psnr"] > 15
     again = run("train", recipe_file, "-o", folder)
     assert again.returncode == 2
     assert "holds a run already" in again.stderr
     assert "--resume" in again.stderr
-    assert run("train", recipe_file, "-o", folder, "--resume", "--set", "blur=[0.0,0.5]").returncode == 0
+    before = (folder / "recipe.json").read_bytes()
+    done = run("train", recipe_file, "-o", folder, "--resume", "--set", "learning_rate=0.5", "--set", "mse_steps=120")
+    assert done.returncode == 0
+    assert (folder / "recipe.json").read_bytes() == before, "it says what the run was trained with"
+    assert "the run is finished: another " in done.stderr
+    assert done.stderr.count("warning: the card states no quality; ") == 1
+    assert "never used" not in done.stderr, "nothing is trained"
 
 
 def test_ctrl_c_says_how_to_go_on(recipe_file: Path, tmp_path: Path) -> None:
@@ -52,6 +61,7 @@ def test_ctrl_c_says_how_to_go_on(recipe_file: Path, tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
+    assert "interrupted" not in said
     command = next(line for line in said.splitlines() if line.startswith("stopped; go on with: "))
     assert shlex.split(command.partition(": ")[2]) == ["kakudai", *words, "--resume"]
     step = torch.load(tmp_path / "run/last.ckpt", weights_only=True)["step"]

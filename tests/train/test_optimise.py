@@ -98,8 +98,10 @@ def test_float16_needs_a_gpu(recipe: Recipe, tmp_path: Path) -> None:
 def test_devices_that_are_not_there_are_an_error(recipe: Recipe, tmp_path: Path) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
-    with pytest.raises(RecipeError, match="accelerator 'cuda' with 1 device"):
+    with pytest.raises(RecipeError, match=r"accelerator 'cuda' with 1 device.*: this machine has no GPU") as error:
         train(recipe.model_copy(update={"accelerator": "cuda"}), tmp_path / "run")
+    assert 'accepted are "cpu", "cuda"' in error.value.hint
+    assert "Accelerator" not in str(error.value)
 
 
 @pytest.mark.gpu

@@ -50,7 +50,11 @@ def collect() -> dict[str, dict[str, Any]]:
             "free memory": "unknown" if free is None else f"{free >> 20} MiB",
         },
         "runtimes": {
-            found.name: f"{found.version or 'not installed'}, {found.reason}{', used' if found is runtimes[0] else ''}"
+            found.name: ", ".join(
+                [found.version, found.reason, *(["used"] if found is runtimes[0] else [])]
+                if found.version
+                else ["not installed"]
+            )
             for found in runtimes
         },
         "formats": _formats(),

@@ -11,7 +11,7 @@ import typer
 from typer.exceptions import Abort
 
 from kakudai.cli import compare, data, doctor, evaluate, features, models, networks, plot, report_run, train, upscale
-from kakudai.cli.report import report_error, say
+from kakudai.cli.report import Interrupted, report_error, say
 from kakudai.errors import UsageError
 
 COMMANDS: dict[str, Callable[..., Any]] = {
@@ -82,6 +82,8 @@ def run(words: list[str]) -> int:
     try:
         command = typer.main.get_command(build())
         code = command.main(complete(take_debug(words)), prog_name="kakudai", standalone_mode=False)
+    except Interrupted:
+        return INTERRUPTED
     except (KeyboardInterrupt, Abort):
         code = INTERRUPTED
     except BrokenPipeError:

@@ -2,12 +2,14 @@
 
 import json
 import re
+from collections.abc import Sequence
 from importlib.util import find_spec
 from textwrap import shorten
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kakudai.cli.progress import counting
 from kakudai.cli.table import print_table
 from kakudai.errors import RuntimeUnavailable, UsageError
 
@@ -31,21 +33,32 @@ def networks(
 
     Example: kakudai networks edsr
     """
-    if find_spec("torch") is None:
-        raise RuntimeUnavailable("networks are built by torch, which is not installed", "pip install 'kakudai[train]'")
-    from dataclasses import asdict
-
     from kakudai.networks import network_names
-    from kakudai.train.count import count_variants
 
     names = network_names()
     if name is not None and name not in names:
         raise UsageError(f"no network is called {name!r}", f"there are {', '.join(names)}")
-    variants = [variant for each in names if name in (None, each) for variant in count_variants(each)]
+    if find_spec("torch") is None:
+        raise RuntimeUnavailable("networks are built by torch, which is not installed", "pip install 'kakudai[train]'")
+    from dataclasses import asdict
+
+    variants = counted(names if name is None else [name])
     if as_json:
         typer.echo(json.dumps([asdict(variant) for variant in variants]))
     else:
-        print_table(HEADINGS, map(_row, variants), title=TITLE)
+        print_table(HEADINGS, map(_row, variants), title=TITLE, wrapped=("network", "paper"))
+
+
+def counted(names: Sequence[str]) -> "list[Variant]":
+    """Count what networks cost, with a bar on a terminal: torch takes seconds for it, most of them to start."""
+    with counting("networks") as progress:
+        from kakudai.train.count import count_variants
+
+        variants = []
+        for number, name in enumerate(names):
+            progress(number, len(names))
+            variants += count_variants(name)
+    return variants
 
 
 def _row(variant: "Variant") -> list[str]:

@@ -21,7 +21,12 @@ def plot(
     folders: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of training runs.")],
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="FILE", help="PNG or SVG; RUN/curves.png if not given."),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="PNG or SVG; if not given, RUN/curves.png; of several runs, curves.png in this folder.",
+        ),
     ] = None,
     axis: Annotated[str | None, typer.Option("--x", help="step, epoch or time; all that matters if not given.")] = None,
     chain: Annotated[

@@ -12,6 +12,10 @@ WRONG_USAGE = (UsageError, ModelError, RuntimeUnavailable, RecipeError)
 """Errors that no input can make right: exit code 2. All others are inputs or outputs that failed: exit code 1."""
 
 
+class Interrupted(Exception):
+    """Ctrl-C was pressed, and the command has said itself what that means."""
+
+
 def report_error(error: Exception) -> int:
     """Print an error as one line and a hint on stderr; return the exit code."""
     message, hint = explain(error)

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 def report(
     folders: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of training runs.")],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help="RUN/report.html if not given.")
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="If not given, RUN/report.html; of several runs, report.html in this folder.",
+        ),
     ] = None,
     pictures: Annotated[
         list[Path] | None,

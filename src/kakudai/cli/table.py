@@ -1,6 +1,7 @@
 """Tables: data on standard output, and the list of what failed on stderr."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import Literal
 
 from kakudai.cli.report import printable
 
@@ -8,8 +9,14 @@ WIDE = 200
 """Columns of text where there is no terminal: what reads a pipe can read long lines."""
 
 
-def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, title: str = "") -> None:
-    """Print a table on standard output; the first column is aligned left, the others right."""
+def print_table(
+    headings: Sequence[str], rows: Iterable[Sequence[str]], *, title: str = "", wrapped: Collection[str] = ()
+) -> None:
+    """Print a table on standard output; the first column is aligned left, the others right.
+
+    Args:
+        wrapped: Headings of columns that go on in the next line where the terminal is too narrow; others are cut.
+    """
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
@@ -17,9 +24,11 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]], *, title
     console = Console(highlight=False, markup=False)
     if not console.is_terminal:
         console.width = WIDE
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for number, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if number else "left", no_wrap=True)
+        cut = heading not in wrapped
+        overflow: Literal["ellipsis", "fold"] = "ellipsis" if cut else "fold"
+        table.add_column(heading, justify="right" if number else "left", no_wrap=cut, overflow=overflow)
     for row in rows:
         table.add_row(*map(printable, row))
     if title:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kakudai.cli.report import say
-from kakudai.errors import KakudaiError, RuntimeUnavailable, UsageError
+from kakudai.cli.report import Interrupted, say
+from kakudai.errors import KakudaiError, RecipeError, RuntimeUnavailable, UsageError
 
 if TYPE_CHECKING:
     from kakudai.data.pack import Pack
     from kakudai.train.loop import Run
+    from kakudai.train.recipe import Recipe
 
 INTERRUPTED = 130
 
@@ -44,21 +45,48 @@ def train(
         if find_spec(package) is None:
             hint = "pip install 'kakudai[train]'"
             raise RuntimeUnavailable(f"training needs {package}, which is not installed", hint)
-    from kakudai.train.loop import Run
-    from kakudai.train.recipe import read_recipe
+    from kakudai.train.recipe import read_recipe, surprises  # torch comes when all that is quickly checked is right
 
     for change in changes or []:
         if "=" not in change:
             raise UsageError(f"--set is {change!r}", "accepted is KEY=VALUE, for example --set steps=1000")
     settings = read_recipe(recipe, dict(change.split("=", 1) for change in changes or []))
     folder = output or Path("runs") / settings.name
-    if not resume and (folder / "last.ckpt").exists():
-        hint = "go on with --resume, name another folder with -o, or remove that one"
-        raise UsageError(f"{folder} holds a run already, which would be lost", hint)
+    check_files(recipe, settings, folder, measure or [], resume=resume)
+    from kakudai.train.loop import Run
+
     run = Run(settings, folder, resume=resume)
+    if run.leads and not run.over:
+        for text in surprises(settings):
+            say(f"warning: {text}")
     take_steps(run)
     target = export(recipe, folder, run.feed.pack, measure or [])
     say(f"written: {target}")
+
+
+def check_files(recipe: Path, settings: "Recipe", folder: Path, sets: list[Path], *, resume: bool) -> None:
+    """Refuse, before any work, what is bound to fail after it.
+
+    Raises:
+        UsageError: The folder holds a run that would be lost.
+        RecipeError: There is no run to go on with, or there are no weights to start from.
+        PictureNotFound: A set to measure on has no pictures.
+    """
+    from kakudai.evaluate.measure import set_files
+
+    checkpoint, start = folder / "last.ckpt", settings.start
+    if checkpoint.exists() and not resume:
+        hint = "go on with --resume, name another folder with -o, or remove that one"
+        raise UsageError(f"{folder} holds a run already, which would be lost", hint)
+    if resume and not checkpoint.exists():
+        raise RecipeError(f"no checkpoint at {checkpoint}", "leave --resume out to start from the beginning")
+    if start and not resume and not start.exists():
+        first = recipe.with_name(f"{start.stem}.toml")
+        known = f"train it first: kakudai train {first}"
+        hint = known if first.exists() else "correct `start`, or leave it out of the recipe"
+        raise RecipeError(f"no weights to start from in {start}: there is no such file", hint)
+    for path in sets:
+        set_files(path)
 
 
 def take_steps(run: "Run") -> None:
@@ -72,7 +100,7 @@ def take_steps(run: "Run") -> None:
     except KeyboardInterrupt:
         if run.leads and (run.folder / "last.ckpt").exists():
             say(f"stopped; go on with: {resuming()}")
-            raise
+            raise Interrupted from None
         raise typer.Exit(INTERRUPTED if run.leads else 0) from None
     except KakudaiError:
         if run.leads:
@@ -106,6 +134,8 @@ def export(recipe: Path, folder: Path, pack: "Pack", sets: list[Path]) -> Path:
         quality = quality_of(target, settings.name, settings.scale, sets)
         provenance = Provenance(recipe.as_posix(), data, licences, provenance.commit, quality)
         export_onnx(settings, network, provenance, target)
+    else:
+        say("warning: the card states no quality; the same command with --resume --measure DIR adds it")
     return target
 
 

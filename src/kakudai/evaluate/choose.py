@@ -1,5 +1,6 @@
 """What a user names as a model: a shipped name, an ONNX file, or the folder of a training run."""
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ class Chosen:
 
 
 def model_source(text: str) -> str:
-    """Return the ONNX file of a run's folder, RUN/NAME.onnx; anything else as it is.
+    """Return the ONNX file of a run's folder, RUN/NAME.onnx, where recipe.json says the name; anything else as it is.
 
     Raises:
         ModelNotFound: The folder has no network, or several and none of its own name.
@@ -41,12 +42,21 @@ def model_source(text: str) -> str:
     folder = Path(text)
     if not folder.is_dir() or text in {model.name for model in list_models()}:
         return text
-    own = folder / f"{folder.resolve().name}.onnx"
+    own = folder / f"{_run_name(folder)}.onnx"
     files = sorted(folder.glob("*.onnx"))
     if own in files or len(files) == 1:
         return str(own if own in files else files[0])
     found = f"it has {', '.join(file.name for file in files)}" if files else "kakudai train writes it at the end"
     raise ModelNotFound(f"{folder} has no network {own.name}", found)
+
+
+def _run_name(folder: Path) -> str:
+    """Return the name of a run's recipe, or the folder's where there is none that says it."""
+    try:
+        name = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))["name"]
+    except (OSError, ValueError, KeyError, TypeError):
+        name = None
+    return name if isinstance(name, str) else folder.resolve().name
 
 
 def choose_models(names: Sequence[str], scales: Sequence[int]) -> tuple[list[Chosen], list[int], list[str]]:

@@ -283,7 +283,9 @@ def _field(
     width, height = (size - 2 * margin * scale for size in (shape[3], shape[2]))
     column, row = pixel or (width // 2, height // 2)
     if column >= width or row >= height:
-        raise UsageError(f"--pixel {column},{row} is outside the output of {width}x{height}", "choose another")
+        part = f"{width // scale}x{height // scale} pixels that are looked at, enlarged {scale} times"
+        hint = "pixels are counted in the output of that part; --crop chooses another, --crop 0 the whole picture"
+        raise UsageError(f"--pixel {column},{row} is outside the output of {width}x{height}: the {part}", hint)
     try:
         return measure_field(graph, x, shape, (column + margin * scale, row + margin * scale), **_geometry(graph))
     except ModelInvalid as error:

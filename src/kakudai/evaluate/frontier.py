@@ -169,7 +169,8 @@ def _draw(
     if ours:
         axes.scatter([p.x for p in ours], [p.y for p in ours], s=46, color=OURS, marker="D", zorder=5, label="ours")
     if shown:
-        axes.legend(loc="lower right", frameon=False, fontsize=8, labelcolor=INK)
+        above = (1.0, 1.0)  # among the points, its diamond would look like one of them
+        axes.legend(loc="lower right", bbox_to_anchor=above, ncols=2, frameon=False, fontsize=8, labelcolor=INK)
     _set_limits(axes, shown, cost)
     bicubic = f"bicubic: {table[0].scores[set_].psnr:.2f} dB"
     axes.text(0.012, 0.985, bicubic, transform=axes.transAxes, va="top", fontsize=8, color=INK)

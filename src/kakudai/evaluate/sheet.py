@@ -61,7 +61,9 @@ def contact_sheet(columns: Sequence[Column], places: Sequence[tuple[int, int]], 
         for row, (top, left) in enumerate(places):
             y = LABEL + row * (LABEL + cell)
             if column == 0:
-                draw.text((x, y + 3), f"{left}, {top}", fill=(110, 110, 110), font=font)
+                draw.text(
+                    (x, y + 3), cut_to_width(f"at x {left}, y {top}", cell, font), fill=(110, 110, 110), font=font
+                )
             crop = as_rgb8(entry.image[top : top + side, left : left + side])
             sheet.paste(Image.fromarray(crop.repeat(zoom, 0).repeat(zoom, 1)), (x, y + LABEL))
     return sheet

@@ -1,10 +1,12 @@
 """The network of a recipe, with its first weights, checked against what the recipe asks of it."""
 
+import inspect
 import json
 import logging
 from pathlib import Path
 
 import torch
+from pydantic import TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import nn
@@ -13,6 +15,7 @@ from kakudai.errors import RecipeError
 from kakudai.networks import find_network
 from kakudai.train.checkpoint import write_whole
 from kakudai.train.recipe import Recipe
+from kakudai.train.recipe_words import accepted, shown, suggestion
 
 logger = logging.getLogger(__name__)
 
@@ -32,12 +35,35 @@ def build_network(recipe: Recipe) -> nn.Module:
         known = ", ".join(map(str, scales))
         raise RecipeError(f"network {recipe.network!r} has no scale {recipe.scale}", f"its scales are {known}")
     torch.manual_seed(recipe.seed)
+    network = getattr(module, module.__all__[0])
+    check_arguments(recipe, network)
     try:
-        network = getattr(module, module.__all__[0])
         channels = 1 if recipe.color == "luma" else 3
         return network(scale=recipe.scale, in_channels=channels, **recipe.arguments)  # type: ignore[no-any-return]
     except (TypeError, KeyError, ValueError) as error:
         raise RecipeError(f"network {recipe.network!r}: {error}", "see the arguments in networks/") from error
+
+
+def check_arguments(recipe: Recipe, network: type[nn.Module]) -> None:
+    """Make sure that the class of a network takes the recipe's arguments.
+
+    Raises:
+        RecipeError: It has no argument of that name, or the value is of another kind.
+    """
+    parameters = inspect.signature(network).parameters.values()
+    known = {parameter.name: parameter.annotation for parameter in parameters}
+    names = [name for name in known if name not in ("scale", "in_channels")]
+    for name, value in recipe.arguments.items():
+        if name not in names:
+            hint = suggestion([name], names, "its arguments are")
+            raise RecipeError(f"network {recipe.network!r} has no argument {name!r}", hint)
+        kind = TypeAdapter(known[name])
+        try:
+            kind.validate_python(value, strict=True)
+        except ValidationError as error:
+            words = accepted(kind.json_schema())
+            hint = "correct `arguments` in the recipe"
+            raise RecipeError(f"network {recipe.network!r}: {name}: {shown(value)} is not {words}", hint) from error
 
 
 def check_network(recipe: Recipe, network: nn.Module) -> None:

@@ -24,12 +24,12 @@ def describe_data(trained: Trained, pack: Pack, processor: str) -> tuple[str, st
     recipe = trained.recipe
     data = (
         f"{_pictures(recipe, pack)}; {trained.steps} steps of {recipe.batch} crops of {recipe.patch}x{recipe.patch} "
-        f"low-resolution pixels; {trained.seconds / 3600:.2f} hours on {_machine(recipe, processor)}"
+        f"low-resolution pixels; {_time(trained.seconds)} on {_machine(recipe, processor)}"
     )
     if trained.best_step is not None:
         data += f"; the weights are those of step {trained.best_step}, which did best on {recipe.validate_on}"
     if recipe.start is not None:
-        data += f"; started from the weights of {recipe.start.stem}{_earlier_hours(recipe)}"
+        data += f"; started from the weights of {recipe.start.stem}{_earlier_time(recipe)}"
     return data, "; ".join(f"{name} ({count})" for name, count in pack.licences().items())
 
 
@@ -77,7 +77,14 @@ def _machine(recipe: Recipe, processor: str) -> str:
     return f"{recipe.threads * recipe.devices} processor(s): {name}"
 
 
-def _earlier_hours(recipe: Recipe) -> str:
+def _time(seconds: float) -> str:
+    """Write how long something took in the unit that suits it."""
+    if seconds < 120:
+        return f"{seconds:.1f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 3600 else f"{seconds / 3600:.2f} hours"
+
+
+def _earlier_time(recipe: Recipe) -> str:
     """Say how long the run took whose weights a recipe starts from, and on what, where its checkpoint still lies
     beside them.
     """
@@ -86,4 +93,4 @@ def _earlier_hours(recipe: Recipe) -> str:
         return ""
     state = load_checkpoint(checkpoint)
     earlier = state["recipe"]["pack"]
-    return f", trained on {'the same' if earlier == recipe.pack else earlier} for {state['seconds'] / 3600:.2f} hours"
+    return f", trained on {'the same' if earlier == recipe.pack else earlier} for {_time(state['seconds'])}"

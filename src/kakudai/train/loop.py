@@ -204,6 +204,8 @@ class Run:
             self.pictures = Progress(recipe, folder)
             self.picture_steps = {epoch * recipe.epoch for epoch in recipe.progress_epochs}
         self.best = Best(folder, fresh=fresh)  # after what may refuse the recipe: it removes what an earlier run left
+        if self.over and not fresh:
+            return  # recipe.json says what the run was trained with
         write_whole(folder / "recipe.json", json.dumps(recipe.model_dump(mode="json"), indent=1).encode())
 
     def _save(self) -> None:
@@ -225,8 +227,6 @@ class Run:
 
     def _restore(self, state: dict[str, Any]) -> None:
         changed = changed_keys(state, self.recipe, self.folder / "last.ckpt")
-        if changed:
-            logger.warning("resumed with another %s than the run began with", ", ".join(changed))
         try:
             self.step, self.seconds = state["step"], state["seconds"]
             self.plain.load_state_dict(state["network"])
@@ -241,6 +241,10 @@ class Run:
                 f"{self.folder / 'last.ckpt'} does not fit the recipe: {error}",
                 f"take back what was changed since ({', '.join(changed) or 'nothing'}), or leave --resume out",
             ) from error
+        if changed and self.over:
+            logger.warning("the run is finished: another %s changes nothing", ", ".join(changed))
+        elif changed:
+            logger.warning("resumed with another %s than the run began with", ", ".join(changed))
         logger.info("resumed at step %d", self.step)
 
 

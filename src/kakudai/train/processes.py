@@ -21,13 +21,18 @@ def launch(recipe: Recipe) -> Fabric:
     several = recipe.devices > 1
     try:
         fabric = Fabric(accelerator=recipe.accelerator, devices=recipe.devices, strategy="ddp" if several else "auto")
-        if several:
-            fabric.launch()
     except (MisconfigurationException, RuntimeError, ValueError) as error:
         raise RecipeError(
-            f"accelerator {recipe.accelerator!r} with {recipe.devices} device(s): {error}",
-            'use accelerator = "cpu", or a number of devices that this machine has',
+            f"accelerator {recipe.accelerator!r} with {recipe.devices} device(s): this machine has "
+            f"{torch.cuda.device_count() or 'no'} GPU(s) that torch can use",
+            'accepted are "cpu", "cuda" where there is a GPU, and "auto"; devices up to the number there are',
         ) from error
+    try:
+        if several:
+            fabric.launch()
+    except (RuntimeError, ValueError) as error:
+        hint = "train with devices = 1"
+        raise RecipeError(f"the {recipe.devices} processes of the run do not start: {error}", hint) from error
     if fabric.device.type == "cuda":
         torch.backends.cudnn.benchmark = True  # batches have one size for each scale
     return fabric

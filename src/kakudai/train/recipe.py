@@ -1,7 +1,6 @@
 """One flat, complete description of a training run, read from TOML. Unknown keys are refused."""
 
 import tomllib
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
@@ -9,6 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from kakudai.degrade.shrink import Downsampling
 from kakudai.errors import RecipeError
+from kakudai.networks import network_names
+from kakudai.train.recipe_words import complaints, suggestion, unknown_keys
 
 Positive = Annotated[float, Field(gt=0)]
 Amount = Annotated[float, Field(ge=0)]
@@ -27,7 +28,11 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="Name of the weight file.")
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9-]*$",
+        description="Name of the weight file.",
+        json_schema_extra={"kind": "text of lower-case letters, digits and hyphens"},
+    )
     version: str = Field(description="Version of the weight file.")
     licence: str = Field(description="Licence the weights are given under.")
 
@@ -57,6 +62,7 @@ class Recipe(BaseModel):
     noise: str | None = Field(
         default=None,
         pattern=r"^(art|photo)-[0-3]$",
+        json_schema_extra={"kind": 'one of "art-0" to "art-3" and "photo-0" to "photo-3"'},
         description='JPEG damage of the low-resolution side, a level of waifu2x: "art-1", "photo-3".',
     )
     noise_rate: Share = Field(default=0.65, description="Share of the crops that get the noise.")
@@ -139,6 +145,8 @@ def contradictions(recipe: Recipe) -> list[str]:
     """Say which keys, each right by itself, do not go together."""
     smallest = recipe.patch * min(recipe.scales or [recipe.scale])
     rules = [
+        (recipe.network not in network_names(),
+         f"network: no network is called {recipe.network!r}; there are {', '.join(network_names())}"),
         (recipe.scales is not None and recipe.scale not in recipe.scales,
          f"scale: {recipe.scale} is not among the scales {recipe.scales}"),
         (smallest <= 2 * recipe.shave,
@@ -165,6 +173,20 @@ def contradictions(recipe: Recipe) -> list[str]:
     return [text for broken, text in rules if broken]
 
 
+def surprises(recipe: Recipe) -> list[str]:
+    """Say where a recipe, right as it is, trains something else than its reader will think."""
+    steps = recipe.steps
+    rules = [
+        (recipe.loss != "mse" and recipe.mse_steps >= steps,
+         f"mse_steps is {recipe.mse_steps} of {steps} steps: loss = \"{recipe.loss}\" is never used"),
+        (recipe.precision != "float32" and recipe.float32_steps >= steps,
+         f"float32_steps is {recipe.float32_steps} of {steps} steps: precision = \"{recipe.precision}\" is never used"),
+        (recipe.warmup_steps > 0 and 2 * recipe.warmup_steps >= steps,
+         f"warmup_steps is {recipe.warmup_steps} of {steps} steps: the learning rate rises for half the run or more"),
+    ]  # fmt: skip
+    return [text for surprising, text in rules if surprising]
+
+
 def read_recipe(path: Path, changes: dict[str, str] | None = None) -> Recipe:
     """Read a recipe and apply `key=value` changes, whose values are TOML.
 
@@ -182,22 +204,15 @@ def read_recipe(path: Path, changes: dict[str, str] | None = None) -> Recipe:
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{path}: {error}", "a recipe is TOML: key = value, one a line") from error
     except ValidationError as error:
-        raise RecipeError(f"{path}: {_describe(error)}", _hint(error)) from error
+        raise RecipeError(f"{path}: {complaints(error, Recipe.model_json_schema())}", _hint(error)) from error
 
 
 def _hint(error: ValidationError) -> str:
     """Name the keys where one is unknown: those that look like it, or all."""
-    unknown = [str(one["loc"][0]) for one in error.errors() if one["type"] == "extra_forbidden"]
-    close = [name for key in unknown for name in get_close_matches(key, Recipe.model_fields, 1)]
+    unknown = unknown_keys(error)
     if not unknown:
         return "correct the recipe, or the --set that changes it"
-    return f"did you mean {', '.join(close)}?" if close else f"the keys are {', '.join(Recipe.model_fields)}"
-
-
-def _describe(error: ValidationError) -> str:
-    """Say what is wrong with the values of a recipe, key by key."""
-    places = [(".".join(map(str, one["loc"])), one["msg"].removeprefix("Value error, ")) for one in error.errors()]
-    return "; ".join(f"{place}: {message}" if place else message for place, message in places)
+    return suggestion(unknown, list(Recipe.model_fields), "the keys are")
 
 
 def _toml_value(text: str) -> Any:
