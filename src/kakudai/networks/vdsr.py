@@ -11,6 +11,8 @@ All layers work at full size, so one set of weights serves several scales: the p
 What differs from the paper:
     - The bicubic enlargement is a fixed layer inside the network, so that it can be called like any other.
     - No biases by default, which is what the paper's count is of; `bias` adds 1,217 of them, zero at first.
+    - The last layer begins near zero, so that the untrained network is bicubic enlargement. With the paper's He
+      initialisation everywhere, a short training ends below it.
 
 | variant          | arguments              | parameters |
 |------------------|------------------------|------------|
@@ -68,6 +70,9 @@ class VDSR(nn.Module):
             nn.init.kaiming_normal_(layer.weight)  # He et al., as the paper
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)
+        tail = self.layers[-1]
+        assert isinstance(tail, nn.Conv2d)
+        nn.init.normal_(tail.weight, std=1e-3)
         self.scale = scale
 
     @property
