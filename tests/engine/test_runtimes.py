@@ -152,3 +152,24 @@ def test_a_container_s_quota_limits_the_processors(text: str, expected: int, mon
     monkeypatch.setattr("os.sched_getaffinity", lambda process: {0, 1, 2, 3}, raising=False)
     monkeypatch.setattr(runtimes, "CPU_QUOTA", tmp_path / "cpu.max")
     assert usable_processors() == expected
+
+
+def test_signals_arrive_after_networks_of_openvino_have_gone_in_any_order(network: Model, tmp_path: Path) -> None:
+    """A core of OpenVINO that goes too early leaves the process without a stack for its signals."""
+    path = tmp_path / "network.onnx"
+    path.write_bytes(network.data)
+    code = (
+        "import gc, signal, sys\n"
+        "from kakudai.engine.runtimes import open_session\n"
+        "from kakudai.models import find_model\n"
+        "arrived = []\n"
+        "signal.signal(signal.SIGINT, lambda number, frame: arrived.append(number))\n"
+        "sessions = [open_session(find_model(sys.argv[1]), runtime='openvino') for _ in range(3)]\n"
+        "while sessions:\n"
+        "    del sessions[0]\n"
+        "    gc.collect()\n"
+        "    signal.raise_signal(signal.SIGINT)\n"
+        "print(len(arrived))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "3\n"), done.stderr

@@ -1,7 +1,9 @@
 """OpenVINO: faster than ONNX Runtime on x86 processors for large networks."""
 
+import functools
 import sys
 import threading
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +25,17 @@ finally:
         del sys.modules[TELEMETRY]
 
 
+@functools.cache
+def _core() -> Any:
+    """Return the one core of this process.
+
+    Each core gives the main thread a stack of its own for signals, and takes it away again when it goes. When two go in
+    the order in which they came, the stack that is left is one that no longer exists, and the next Ctrl-C is a
+    segmentation fault (2026.4). The first core therefore stays.
+    """
+    return openvino.Core()
+
+
 class OpenVinoSession:
     """One compiled model that uses all threads for one tile.
 
@@ -42,7 +55,7 @@ class OpenVinoSession:
             "PERFORMANCE_HINT": "LATENCY",
         }
         try:
-            core = openvino.Core()
+            core = _core()
             self._request = core.compile_model(core.read_model(model.data, b""), "CPU", settings).create_infer_request()
         except Exception as error:
             raise ModelInvalid(
