@@ -82,9 +82,8 @@ def write() -> None:
             raise SystemExit(f"{GUIDE} has no place for the table {key}")
     GUIDE.write_text(text)
     (RESULTS / "classics-x2.md").write_text(markdown([results], ssim=True))
-    for target, ending in ((IMAGES, "png"), (RESULTS, "svg")):
-        plot_results([results], target / f"frontier.{ending}", name="BSD100")
-        plot_gain([results], target / f"gain.{ending}", name="BSD100")
+    plot_results([results], IMAGES / "frontier.png", name="BSD100")
+    plot_gain([results], IMAGES / "gain.png", name="BSD100")
     for name, runs in (("classic-and-modern", CLASSIC_AND_MODERN), ("comparison", COMPARISON), ("large", LARGE)):
         plot([str(folder(run)) for run in runs], IMAGES / f"{name}.png")
     for color in ("rgb", "luma"):
