@@ -199,9 +199,8 @@ class Pairs:
         return Crop(picture, y, x, turns, mirrored, int(rng.integers(2**62)) if noisy else None)
 
     def _most_textured(self, picture: int, places: NDArray[np.int64], patch: int) -> tuple[int, int]:
-        number = (
-            picture // self.offers
-        )  # high-resolution sides differ by their blur only: that of the first one decides
+        # The high-resolution sides of a picture differ by their blur only: that of the first one decides.
+        number = picture // self.offers
         if number not in self.textures:
             self.textures[number] = Texture(self.pairs[number * self.offers][1])
         amounts = self.textures[number].amounts(self.scale * places, self.scale * patch)

@@ -90,8 +90,8 @@ def _headline(run: Run) -> str:
             gain = run.best.psnr - bicubic.sets[run.validated_on].psnr
             figures.append(("Against bicubic", f"{gain:+.2f} dB", "bicubic as published"))
     if run.model:
-        work = run.model.card.get("macs_per_output_pixel", "")
-        figures.append(("Parameters", f"{run.model.parameters:,}", f"{work} multiply-adds a pixel of output"))
+        work = float(run.model.card["macs_per_output_pixel"])
+        figures.append(("Parameters", f"{run.model.parameters:,}", f"{work:,.0f} multiply-adds a pixel of output"))
     figures.append(("Training", duration(run.seconds), f"{run.steps:,} steps, {run.steps / run.epoch:,.4g} epochs"))
     tiles = (
         f"<div><dt>{text(name)}</dt><dd>{text(value)} <small>{text(note)}</small></dd></div>"

@@ -1,8 +1,11 @@
-"""Fixed enlargements that several networks begin with, or add to their output: layers without parameters."""
+"""What several networks enlarge with: fixed layers without parameters, and the pixel shuffles that make a scale."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+SHUFFLES = {1: (), 2: (2,), 3: (3,), 4: (2, 2)}
+"""Scale -> the pixel shuffles that it is made of, each behind a 3x3 convolution."""
 
 REACH = 2
 """Low-resolution pixels that bicubic enlargement looks at on each side."""
@@ -56,6 +59,13 @@ def halo_after_enlarging(reach: int, scale: int) -> int:
     the output belongs to, and is itself made of pixels less than `REACH` away.
     """
     return reach if scale == 1 else -(-(2 * reach + scale - 1) // (2 * scale)) + REACH - 1
+
+
+def halo_before_shuffles(reach: int, scale: int) -> int:
+    """Return the low-resolution pixels on each side that `reach` pixels behind all shuffles of a scale depend on."""
+    for step in reversed(SHUFFLES[scale]):
+        reach = -(-reach // step) + 1
+    return reach
 
 
 def _bicubic_kernels(scale: int) -> Tensor:

@@ -22,6 +22,8 @@ All convolutions are 3x3. What differs from the paper:
 import torch
 from torch import Tensor, nn
 
+from kakudai.networks._enlarge import SHUFFLES, halo_before_shuffles
+
 __all__ = ["EDSR"]
 
 TINY = {"blocks": 2, "channels": 4}
@@ -36,9 +38,6 @@ DIV2K_MEAN = (0.4488, 0.4371, 0.4040)
 
 DIV2K_LUMA = 0.4368
 """BT.601 luma of it."""
-
-STEPS = {1: (), 2: (2,), 3: (3,), 4: (2, 2)}
-"""Scale -> the pixel shuffles that it is made of."""
 
 
 class EDSR(nn.Module):
@@ -66,16 +65,17 @@ class EDSR(nn.Module):
         residual_scale: float = 1.0,
     ) -> None:
         super().__init__()
-        if scale not in STEPS:
-            raise ValueError(f"EDSR cannot enlarge {scale} times; it can {', '.join(map(str, STEPS))}")
+        if scale not in SHUFFLES:
+            raise ValueError(f"EDSR cannot enlarge {scale} times; it can {', '.join(map(str, SHUFFLES))}")
         self.scale = scale
         self.multiple = 1
-        self.halo = 2 * blocks + _halo_outside(scale)
+        outside = halo_before_shuffles(1, scale) + 2  # the tail; then the body's last convolution and the head
+        self.halo = 2 * blocks + outside
         self.head = nn.Conv2d(in_channels, channels, 3, padding=1)
         self.body = nn.Sequential(*(Block(channels, residual_scale) for _ in range(blocks)))
         self.body.append(nn.Conv2d(channels, channels, 3, padding=1))
         self.enlarge = nn.Sequential()
-        for step in STEPS[scale]:
+        for step in SHUFFLES[scale]:
             self.enlarge.append(nn.Conv2d(channels, channels * step**2, 3, padding=1))
             self.enlarge.append(nn.PixelShuffle(step))
         self.tail = nn.Conv2d(channels, in_channels, 3, padding=1)
@@ -107,11 +107,3 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Add the branch to `x`."""
         return x + self.residual_scale * self.layers(x)  # type: ignore[no-any-return]
-
-
-def _halo_outside(scale: int) -> int:
-    """Return the reach of everything but the blocks: from the output back through the enlargement to the picture."""
-    reach = 1  # the tail, in output pixels
-    for step in reversed(STEPS[scale]):
-        reach = -(-reach // step) + 1
-    return reach + 2  # the head and the body's last convolution

@@ -25,6 +25,8 @@ from itertools import pairwise
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from kakudai.networks._enlarge import SHUFFLES, halo_before_shuffles
+
 __all__ = ["SRResNet"]
 
 TINY = {"blocks": 2, "channels": 4}
@@ -33,9 +35,6 @@ VARIANTS: dict[str, dict[str, int | float | bool | str]] = {
     **{f"SRResNet x{scale}": {"scale": scale} for scale in (2, 3, 4)},
     "SRResNet without BN x2": {"batch_norm": False},
 }
-
-STEPS = {1: (), 2: (2,), 3: (3,), 4: (2, 2)}
-"""Scale -> the pixel shuffles that it is made of."""
 
 
 class SRResNet(nn.Module):
@@ -55,16 +54,17 @@ class SRResNet(nn.Module):
         self, *, scale: int = 2, in_channels: int = 3, blocks: int = 16, channels: int = 64, batch_norm: bool = True
     ) -> None:
         super().__init__()
-        if scale not in STEPS:
-            raise ValueError(f"SRResNet cannot enlarge {scale} times; it can {', '.join(map(str, STEPS))}")
+        if scale not in SHUFFLES:
+            raise ValueError(f"SRResNet cannot enlarge {scale} times; it can {', '.join(map(str, SHUFFLES))}")
         self.scale = scale
         self.multiple = 1
-        self.halo = 2 * blocks + _halo_outside(scale)
+        outside = halo_before_shuffles(4, scale) + 5  # the tail's 9x9; before it a 3x3 and a 9x9
+        self.halo = 2 * blocks + outside
         self.head = nn.Sequential(nn.Conv2d(in_channels, channels, 9, padding=4), nn.PReLU())
         self.body = nn.Sequential(*(Block(channels, batch_norm=batch_norm) for _ in range(blocks)))
         self.body.extend(_convolution(channels, batch_norm=batch_norm))
         self.enlarge = nn.Sequential()
-        for step in STEPS[scale]:
+        for step in SHUFFLES[scale]:
             self.enlarge.append(nn.Conv2d(channels, channels * step**2, 3, padding=1))
             self.enlarge.append(nn.PixelShuffle(step))
             self.enlarge.append(nn.PReLU())
@@ -151,11 +151,3 @@ def _convolution(channels: int, *, batch_norm: bool) -> list[nn.Module]:
     """Make a 3x3 convolution, with normalisation or without."""
     convolution = nn.Conv2d(channels, channels, 3, padding=1)
     return [convolution, nn.BatchNorm2d(channels)] if batch_norm else [convolution]
-
-
-def _halo_outside(scale: int) -> int:
-    """Return the reach of everything but the blocks: from the output back through the enlargement to the picture."""
-    reach = 4  # the tail, in output pixels
-    for step in reversed(STEPS[scale]):
-        reach = -(-reach // step) + 1
-    return reach + 5  # the head's 9x9 and the body's last convolution

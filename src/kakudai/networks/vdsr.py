@@ -11,8 +11,7 @@ All layers work at full size, so one set of weights serves several scales: the p
 What differs from the paper:
     - The bicubic enlargement is a fixed layer inside the network, so that it can be called like any other.
     - No biases by default, which is what the paper's count is of; `bias` adds 1,217 of them, zero at first.
-    - The last layer begins near zero, so that the untrained network is bicubic enlargement. With the paper's He
-      initialisation everywhere, a short training ends below it.
+    - The last layer begins near zero, so that the untrained network is nearly bicubic enlargement.
 
 | variant          | arguments              | parameters |
 |------------------|------------------------|------------|
