@@ -52,12 +52,13 @@ def with_positive_weights(network: nn.Module) -> nn.Module:
     return network
 
 
-def inputs_reached(network: nn.Module, channels: int, side: int) -> np.ndarray:
-    """Return which input pixels the output of the middle one depends on, as (side, side) booleans."""
-    x = (1 + torch.rand(1, channels, side, side)).requires_grad_()
-    scale, middle = network.scale, side // 2
-    block = slice(scale * middle, scale * (middle + 1))
-    (gradient,) = torch.autograd.grad(network(x)[..., block, block].sum(), x)
+def inputs_reached(network: nn.Module, channels: int, height: int, width: int) -> np.ndarray:
+    """Return which input pixels the output of the middle one depends on, as (height, width) booleans."""
+    dtype = next(network.parameters()).dtype
+    x = (1 + torch.rand(1, channels, height, width, dtype=dtype)).requires_grad_()
+    scale = network.scale
+    rows, columns = (slice(scale * (side // 2), scale * (side // 2 + 1)) for side in (height, width))
+    (gradient,) = torch.autograd.grad(network(x)[..., rows, columns].sum(), x)
     return (gradient != 0).any(dim=1)[0].numpy()
 
 

@@ -117,19 +117,24 @@ def test_the_halo_of_each_variant_is_measured(name: str, variant: str) -> None:
     """Width decides nothing, so networks that have a width are made narrow."""
     module = find_network(name)
     arguments = dict(module.VARIANTS[variant])
-    if "channels" in inspect.signature(getattr(module, module.__all__[0])).parameters:
-        arguments["channels"] = 4
+    narrow = {"channels": 4, "growth": 2}
+    known = inspect.signature(getattr(module, module.__all__[0])).parameters
+    arguments.update({key: value for key, value in narrow.items() if key in known})
     _check_halo(with_positive_weights(build(name, **arguments)))
 
 
 def _check_halo(network: nn.Module) -> None:
     """One backward pass: what lies further away than `halo` has no gradient, and `halo` is not far beyond what has."""
+    channels = _channels(network) // network.multiple**2 or 1
     if network.halo is None:
-        assert inputs_reached(network, _channels(network), 96).all()
+        assert inputs_reached(network, _channels(network), 96, 96).all()
         return
-    side = 2 * network.halo + 7
-    rows, columns = np.nonzero(inputs_reached(network, _channels(network), side))
-    reach = max(np.abs(rows - side // 2).max(), np.abs(columns - side // 2).max())
+    side = math.ceil((2 * network.halo + 7) / network.multiple) * network.multiple
+    deep = network.halo > 80  # a strip is enough, and what hundreds of layers leave over is too small for float32
+    height = 8 * network.multiple if deep else side
+    reached = inputs_reached(network.double() if deep else network, channels, height, side)
+    rows, columns = np.nonzero(reached)
+    reach = max(np.abs(rows - height // 2).max(), np.abs(columns - side // 2).max())
     assert reach <= network.halo <= max(reach + 1, 1.5 * reach)
 
 

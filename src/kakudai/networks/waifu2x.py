@@ -85,6 +85,8 @@ class Waifu2x(nn.Module):
         filters: Features after each convolution but the last, with hyphens between them, for vgg_7 and the upconvs;
             None for the variant's own.
         out_channels: None for as many as `in_channels`.
+        last_bias: The transposed convolution of the upconvs has a bias; nunif's have.
+        clip_between: Bring what cunet's first U-net gives into [0, 1] before the second; nunif's older files want it.
     """
 
     def __init__(
@@ -95,6 +97,8 @@ class Waifu2x(nn.Module):
         variant: str = "upconv_7",
         filters: str | None = None,
         out_channels: int | None = None,
+        last_bias: bool = False,
+        clip_between: bool = False,
     ) -> None:
         super().__init__()
         if variant not in KINDS:
@@ -110,11 +114,11 @@ class Waifu2x(nn.Module):
         self.body: nn.Module
         if variant in FILTERS:
             widths = [in_channels, *_widths(filters or FILTERS[variant])]
-            self.body = _stack(widths, outputs, upconv=variant != "vgg_7")
+            self.body = _stack(widths, outputs, upconv=variant != "vgg_7", bias=last_bias)
             self.margin = len(widths)
             self.halo = self.margin
         else:
-            self.body = Cascade(in_channels, outputs, scale)
+            self.body = Cascade(in_channels, outputs, scale, clip_between=clip_between)
             self.margin = {1: 28, 2: 18}[scale]
             self.multiple = 4
         self.nearest: Nearest | None = None
@@ -157,8 +161,9 @@ class Cascade(nn.Module):
     Shape: (N, in_channels, H, W) -> (N, out_channels, H - 56, W - 56), or (N, out_channels, 2 H - 72, 2 W - 72).
     """
 
-    def __init__(self, in_channels: int, out_channels: int, scale: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, scale: int, *, clip_between: bool) -> None:
         super().__init__()
+        self.clip_between = clip_between
         last = nn.Conv2d(64, out_channels, 3) if scale == 1 else nn.ConvTranspose2d(64, out_channels, 4, 2, 3)
         self.first = nn.Sequential(
             *_pair(in_channels, 32, 64),
@@ -181,6 +186,8 @@ class Cascade(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Run both."""
         rough = self.first(x)
+        if self.clip_between:
+            rough = rough.clamp(0, 1)
         return _cropped(rough, 20) + self.second(rough)  # type: ignore[no-any-return]
 
 
@@ -232,13 +239,13 @@ def _widths(filters: str) -> list[int]:
     return [int(part) for part in parts]
 
 
-def _stack(widths: list[int], out_channels: int, *, upconv: bool) -> nn.Sequential:
+def _stack(widths: list[int], out_channels: int, *, upconv: bool, bias: bool) -> nn.Sequential:
     """Make a stack of 3x3 convolutions that ends with another one, or with the transposed one that enlarges twice."""
     layers = nn.Sequential()
     for before, after in pairwise(widths):
         layers.extend(_activated(nn.Conv2d(before, after, 3)))
     if upconv:
-        layers.append(nn.ConvTranspose2d(widths[-1], out_channels, 4, stride=2, padding=3, bias=False))
+        layers.append(nn.ConvTranspose2d(widths[-1], out_channels, 4, stride=2, padding=3, bias=bias))
     else:
         layers.append(nn.Conv2d(widths[-1], out_channels, 3))
     return layers
