@@ -9,6 +9,7 @@ import onnxruntime
 import pytest
 import torch
 
+from kakudai.convert.torch_export import merged_for_use
 from kakudai.errors import RecipeError
 from kakudai.image.resize import resize
 from kakudai.networks import find_network
@@ -20,7 +21,6 @@ from kakudai.train.export import (
     Provenance,
     averaged_network,
     export_onnx,
-    merged_for_use,
 )
 from kakudai.train.loop import train
 from kakudai.train.recipe import Recipe

@@ -106,6 +106,22 @@ def taps(
     return Taps(fold(index, size_in, border), weight)
 
 
+def phase_kernels(kernel: Kernel, scale: int) -> NDArray[np.float64]:
+    """Return the fixed convolutions that enlarge a picture by a whole number: one for each phase of the output.
+
+    Shape: (scale^2, 2 reach + 1, 2 reach + 1), the reach being that of the kernel; phase (p, q) is number
+        p * scale + q.
+    Convention: output pixel scale * i + p lies at i + (p + 0.5) / scale - 0.5; nothing is flipped, as in networks.
+    """
+    reach = math.ceil(SUPPORT[kernel])
+    shift = (np.arange(scale) + 0.5) / scale - 0.5
+    line = kernel_value(kernel, shift[:, None] - np.arange(-reach, reach + 1))
+    line /= line.sum(axis=1, keepdims=True)
+    side = 2 * reach + 1
+    kernels: NDArray[np.float64] = np.einsum("py,qx->pqyx", line, line).reshape(scale**2, side, side)
+    return kernels
+
+
 def fold(index: NDArray[np.int64], size: int, border: Border = "mirror") -> NDArray[np.int64]:
     """Bring coordinates outside 0 .. size - 1 back inside, by mirroring (edge included) or by clamping."""
     if border == "replicate":

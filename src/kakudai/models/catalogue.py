@@ -2,7 +2,7 @@
 
 import difflib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from kakudai.errors import ModelInvalid, ModelNotFound
+from kakudai.models import store
 from kakudai.models.onnx_file import read_metadata
+from kakudai.models.pools import Pools
+from kakudai.models.pools import from_json as pools_from_json
 
 PREFIX = "kakudai."
 MAX_BYTES = 512 << 20
@@ -32,6 +35,7 @@ class Model:
         multiple: Height and width of the input must divide by this.
         data: The ONNX file. A runtime gets these bytes and never a path, so that nothing beside the file can be opened.
         card: All metadata, without the prefix `kakudai.`.
+        native: The .param and the .bin that it was made of, for the runtime ncnn; None for all other models.
     """
 
     name: str
@@ -40,6 +44,7 @@ class Model:
     multiple: int
     data: bytes = field(repr=False)
     card: dict[str, str] = field(repr=False)
+    native: tuple[bytes, bytes] | None = field(default=None, repr=False)
 
     @property
     def color(self) -> Literal["luma", "rgb"]:
@@ -51,6 +56,16 @@ class Model:
         """Number of weights and biases."""
         return int(self.card["parameters"])
 
+    @property
+    def border(self) -> Literal["mirror", "edge"]:
+        """How the picture goes on outside for the network: as its mirror image, or as its edge pixels."""
+        return cast(Literal["mirror", "edge"], self.card.get("border", "mirror"))
+
+    @cached_property
+    def pools(self) -> Pools | None:
+        """Averages over the whole picture that can be had from tiles; None where there are none."""
+        return pools_from_json(self.card["pools"]) if self.card.get("pools") else None
+
     @cached_property
     def quality(self) -> dict[str, dict[str, Any]]:
         """Measured quality: set and scale -> {"psnr", "ssim", "protocol"}."""
@@ -60,32 +75,51 @@ class Model:
 def list_models() -> list[Model]:
     """Return the shipped models, by name."""
     files = (file for file in resources.files(__package__).iterdir() if file.name.endswith(".onnx"))
-    return [_from_bytes(file.read_bytes(), file.name) for file in sorted(files, key=lambda file: file.name)]
+    return [model_from_bytes(file.read_bytes(), file.name) for file in sorted(files, key=lambda file: file.name)]
 
 
 def find_model(name: str | PathLike[str]) -> Model:
-    """Return the shipped model of that name, or the model in the file at that path.
+    """Return the shipped or imported model of that name, or the model in the file of ours at that path.
+
+    Files of other programs are for `kakudai.engine.loading.load_model`, which knows everything that this does.
 
     Raises:
         ModelNotFound: Neither exists.
         ModelInvalid: The file is no network of ours: not ONNX, truncated, without metadata, with external data.
     """
-    path = Path(name)
+    if is_path(name):
+        return model_from_bytes(read_model_file(Path(name)), str(name))
     text = str(name)
-    if path.suffix or len(path.parts) > 1:
-        return _from_file(path)
     shipped = resources.files(__package__).joinpath(f"{ALIASES.get(text, text)}.onnx")
-    if not _is_file(shipped):
-        names = sorted([*ALIASES, *(model.name for model in list_models())])
-        close = difflib.get_close_matches(text, names, 1)
-        meant = f"did you mean {close[0]!r}? " if close else ""
-        raise ModelNotFound(f"no model is called {text!r}", f"{meant}there are {', '.join(names)}, or give a path")
-    return _from_bytes(shipped.read_bytes(), shipped.name)
+    if is_file(shipped):
+        return model_from_bytes(shipped.read_bytes(), shipped.name)
+    imported = store.read_imported(text)
+    if imported is not None:
+        model = model_from_bytes(imported[0], f"the imported model {text}")
+        return replace(model, name=text, native=imported[1])
+    names = [*ALIASES, *(model.name for model in list_models()), *store.imported_names()]
+    close = difflib.get_close_matches(text, sorted(names), 1)
+    meant = f"did you mean {close[0]!r}? " if close else ""
+    raise ModelNotFound(f"no model is called {text!r}", f"{meant}there are {', '.join(sorted(names))}, or give a path")
 
 
-def _from_file(path: Path) -> Model:
-    if not _is_file(path):
-        raise ModelNotFound(f"no model file at {path}", "see the shipped ones with: kakudai models list")
+def is_path(name: str | PathLike[str]) -> bool:
+    """Say whether a model is named by the path of its file; names of imported models may have dots in them."""
+    path = Path(name)
+    if len(path.parts) > 1:
+        return True
+    return bool(path.suffix) and (is_file(path) or str(name) not in store.imported_names())
+
+
+def read_model_file(path: Path) -> bytes:
+    """Read a model file.
+
+    Raises:
+        ModelNotFound: There is none.
+        ModelInvalid: It cannot be read, or is too large for any network.
+    """
+    if not is_file(path):
+        raise ModelNotFound(f"no model file at {path}", "see what there is with: kakudai models list")
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -93,10 +127,10 @@ def _from_file(path: Path) -> Model:
         raise ModelInvalid(f"{path} cannot be read: {error.strerror}", "check its permissions") from error
     if len(data) > MAX_BYTES:
         raise ModelInvalid(f"{path} is larger than {MAX_BYTES >> 20} MiB", "no network for this program is so large")
-    return _from_bytes(data, str(path))
+    return data
 
 
-def _is_file(path: Path | Traversable) -> bool:
+def is_file(path: Path | Traversable) -> bool:
     """Say whether there is a file; a name that the system does not even accept is none."""
     try:
         return path.is_file()
@@ -104,7 +138,25 @@ def _is_file(path: Path | Traversable) -> bool:
         return False
 
 
-def _from_bytes(data: bytes, name: str) -> Model:
+def is_own(data: bytes, name: str) -> bool:
+    """Say whether an ONNX file has our metadata.
+
+    Raises:
+        ModelInvalid: It is no ONNX file, is truncated, or keeps weights in other files.
+    """
+    return any(key.startswith(PREFIX) for key in read_metadata(data, name))
+
+
+def model_from_bytes(data: bytes, name: str) -> Model:
+    """Make a model of an ONNX file of ours.
+
+    Args:
+        data: The whole file.
+        name: What to call it in errors.
+
+    Raises:
+        ModelInvalid: See `find_model`.
+    """
     entries = read_metadata(data, name)
     card = {key.removeprefix(PREFIX): value for key, value in entries.items() if key.startswith(PREFIX)}
     try:
@@ -128,3 +180,7 @@ def _check_card(model: Model) -> None:
         raise ValueError("scale, halo, multiple, color or parameters are out of range")
     if not isinstance(model.quality, dict):
         raise TypeError("quality is not an object")
+    if model.border not in ("mirror", "edge"):
+        raise ValueError(f"border is {model.border!r}")
+    if model.pools and any((model.multiple / average.ratio).denominator > 1 for average in model.pools.averages):
+        raise ValueError("an average does not divide the multiple")

@@ -1,19 +1,17 @@
 """A trained network becomes a file that runs everywhere: ONNX with everything known about it inside."""
 
 import copy
-import io
 import json
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import onnx
-import torch
 from pydantic import ValidationError
 from safetensors.torch import load_file
 from torch import nn
 
+from kakudai.convert.torch_export import to_onnx
 from kakudai.errors import RecipeError
 from kakudai.train.best import Best
 from kakudai.train.build import build_network, check_network
@@ -21,8 +19,6 @@ from kakudai.train.checkpoint import load_checkpoint, write_whole
 from kakudai.train.color import LumaInRGB
 from kakudai.train.count import multiply_adds_per_output_pixel
 from kakudai.train.recipe import Recipe
-
-OPSET = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +85,6 @@ def averaged_network(checkpoint: Path) -> tuple[Recipe, nn.Module]:
     return _averaged(load_checkpoint(checkpoint), checkpoint)
 
 
-def merged_for_use(network: nn.Module) -> nn.Module:
-    """Return a network without what it needs for training alone, such as the branches of ECBSR."""
-    merge = getattr(network, "merged", None)
-    return (merge() if merge else network).eval()
-
-
 def export_onnx(recipe: Recipe, network: nn.Module, provenance: Provenance, target: Path) -> None:
     """Write a network as the ONNX file of DESIGN: RGB in, RGB out, free batch and size, metadata inside.
 
@@ -104,7 +94,7 @@ def export_onnx(recipe: Recipe, network: nn.Module, provenance: Provenance, targ
     """
     check_network(recipe, network)
     wrapped = (LumaInRGB(network) if recipe.color == "luma" else copy.deepcopy(network)).eval()
-    model = onnx.load_from_string(_to_onnx(wrapped))
+    model = onnx.load_from_string(to_onnx(wrapped))
     fields = _metadata(recipe, network, wrapped, provenance)
     onnx.helper.set_model_props(model, {f"kakudai.{key}": value for key, value in fields.items()})
     onnx.checker.check_model(model)
@@ -120,22 +110,6 @@ def _averaged(state: dict[str, Any], path: Path) -> tuple[Recipe, nn.Module]:
     except (ValidationError, RuntimeError) as error:
         raise RecipeError(f"{path} is of another version of kakudai: {error}", "train it again") from error
     return recipe, network.eval()
-
-
-def _to_onnx(network: nn.Module) -> bytes:
-    multiple = int(network.multiple)  # type: ignore[arg-type]
-    x = torch.zeros(1, 3, *(-(-side // multiple) * multiple for side in (32, 48)))
-    free = {"x": {0: "n", 2: "h", 3: "w"}, "y": {0: "n", 2: "sh", 3: "sw"}}
-    buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        warnings.filterwarnings("ignore", "Constant folding", UserWarning)  # padding by edge pixels; harmless
-        torch.onnx.export(
-            network, (x,), buffer,  # type: ignore[arg-type]  # its annotation forgets streams
-            input_names=["x"], output_names=["y"],
-            dynamic_axes=free, opset_version=OPSET, dynamo=False,
-        )  # fmt: skip
-    return buffer.getvalue()
 
 
 def _metadata(recipe: Recipe, network: nn.Module, wrapped: nn.Module, provenance: Provenance) -> dict[str, str]:

@@ -1,0 +1,199 @@
+"""The end of every conversion: a graph and what is known about it become one checked ONNX file with our metadata."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kakudai.convert.packages import needed
+from kakudai.convert.pooled import make_pools_exact
+from kakudai.errors import ModelInvalid
+from kakudai.models.pools import to_json as pools_to_json
+
+if TYPE_CHECKING:
+    import onnx
+
+PREFIX = "kakudai."
+
+STANDARD = ("", "ai.onnx")
+"""Operator sets that every runtime has."""
+
+DEFAULTS = {
+    "version": "1", "multiple": "1", "color": "rgb", "strength": "none", "enlarges": "no", "network": "unknown",
+    "arguments": "{}", "recipe": "", "data": "", "data_licences": "unknown", "licence": "unknown", "commit": "",
+    "quality": "{}", "border": "mirror", "source": "",
+}  # fmt: skip
+"""What a card says where a converter does not know."""
+
+REQUIRED = ("name", "scale", "halo")
+
+SIDE = 64
+"""Pixels of the smallest picture that multiply-adds are counted on, times `multiple`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A foreign network in our form.
+
+    Args:
+        graph: Takes `x` (N, 3, H, W) RGB in [0, 1], gives `y` (N, 3, scale H, scale W).
+        card: What the metadata will say, without the prefix `kakudai.`; `name`, `scale` and `halo` at least. Others
+            that are missing are measured or said to be unknown.
+    """
+
+    graph: "onnx.ModelProto"
+    card: dict[str, str]
+
+
+def finish(converted: Converted) -> bytes:
+    """Check a converted network, complete its card and write it into an ONNX file.
+
+    Raises:
+        ModelInvalid: It is no valid ONNX, has a weight that is no number, weights in other files, or operators that are
+            not part of ONNX.
+        RuntimeUnavailable: The package onnx is missing.
+    """
+    onnx = needed("onnx")
+    name = converted.card.get("name", "the network")
+    model = onnx.ModelProto()
+    model.CopyFrom(converted.graph)
+    check_graph(model, name)
+    card = {**DEFAULTS, **converted.card}
+    missing = [key for key in REQUIRED if key not in card]
+    if missing:
+        raise ValueError(f"a converter left out {', '.join(missing)}")
+    scale, multiple = int(card["scale"]), int(card["multiple"])
+    card.setdefault("task", "upscale" if scale > 1 else "restore")
+    card.setdefault("parameters", str(count_parameters(model)))
+    if "macs_per_output_pixel" not in card:
+        card["macs_per_output_pixel"] = f"{count_multiply_adds(model, scale, multiple):.1f}"
+    if card["halo"] == "none" and "pools" not in card:
+        model, pools = make_pools_exact(model)
+        card |= {"pools": pools_to_json(pools)} if pools else {}
+    onnx.helper.set_model_props(model, {PREFIX + key: value for key, value in sorted(card.items())})
+    try:
+        onnx.checker.check_model(model, full_check=True)
+        data: bytes = model.SerializeToString(deterministic=True)
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+        raise ModelInvalid(f"{name} is not a valid network: {reason}", "export it again") from error
+    return data
+
+
+def check_graph(model: "onnx.ModelProto", name: str) -> None:
+    """Refuse what no file of ours may have.
+
+    Raises:
+        ModelInvalid: A weight is no number or lies in another file, or an operator is not part of ONNX.
+    """
+    foreign = sorted({entry.domain for entry in model.opset_import} - set(STANDARD))
+    custom = sorted({f"{node.domain}.{node.op_type}" for node in nodes(model.graph) if node.domain not in STANDARD})
+    if custom or foreign or len(model.functions):
+        words = ", ".join(custom or foreign or [function.name for function in model.functions])
+        raise ModelInvalid(
+            f"{name} has operators that are not part of ONNX: {words}", "export it with standard operators only"
+        )
+    open_inputs = {entry.name for entry in model.graph.input}
+    for tensor in tensors(model.graph):
+        if tensor.data_location or len(tensor.external_data):
+            raise ModelInvalid(f"{name} keeps weights in other files", "save it as one ONNX file and import that")
+        if tensor.name not in open_inputs and not _is_finite(tensor):
+            where = f" in {tensor.name!r}" if tensor.name else ""
+            raise ModelInvalid(f"{name} has weights that are not numbers{where}", "fetch or export it again")
+
+
+def nodes(graph: Any) -> Iterator[Any]:
+    """Yield all nodes of a graph and of the graphs inside them."""
+    for node in graph.node:
+        yield node
+        for attribute in node.attribute:
+            for inner in (attribute.g, *attribute.graphs):
+                yield from nodes(inner)
+
+
+def tensors(graph: Any) -> Iterator[Any]:
+    """Yield all constant tensors of a graph and of the graphs inside it."""
+    yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    for node in graph.node:
+        for attribute in node.attribute:
+            yield from (tensor for tensor in (attribute.t, *attribute.tensors) if tensor.data_type)
+            for inner in (attribute.g, *attribute.graphs):
+                yield from tensors(inner)
+
+
+def count_parameters(model: "onnx.ModelProto") -> int:
+    """Count weights and biases: floating-point initializers that are no argument of an operator that only reshapes.
+
+    Fixed filters are constants and not initializers in all files that kakudai and torch write.
+    """
+    onnx = needed("onnx")
+    fixed = {name for node in model.graph.node if node.op_type in ("Resize", "Clip", "Pad") for name in node.input[1:]}
+    floating = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE)
+    open_inputs = {entry.name for entry in model.graph.input}
+    return sum(
+        prod(tensor.dims)
+        for tensor in model.graph.initializer
+        if tensor.data_type in floating and tensor.name not in fixed | open_inputs
+    )
+
+
+def count_multiply_adds(model: "onnx.ModelProto", scale: int, multiple: int = 1) -> float:
+    """Count multiply-adds of convolutions and matrix products for one pixel of the output, inside a large picture.
+
+    Nothing is computed but shapes. The second difference over three sizes leaves out what is spent on padding. 0 where
+    the shapes cannot be inferred.
+    """
+    side = SIDE * multiple
+    counts = [_multiply_adds(model, factor * side) for factor in (1, 2, 3)]
+    return max(0.0, (counts[2] - 2 * counts[1] + counts[0]) / 2 / (side * scale) ** 2)
+
+
+def _multiply_adds(model: "onnx.ModelProto", side: int) -> float:
+    onnx = needed("onnx")
+    sized = onnx.ModelProto()
+    sized.CopyFrom(model)
+    for entry in (*sized.graph.output, *sized.graph.value_info):
+        entry.type.tensor_type.ClearField("shape")
+    for index, size in enumerate((1, 3, side, side)):
+        if index < len(sized.graph.input[0].type.tensor_type.shape.dim):
+            sized.graph.input[0].type.tensor_type.shape.dim[index].dim_value = size
+    try:
+        sized = onnx.shape_inference.infer_shapes(sized, data_prop=True)
+    except onnx.shape_inference.InferenceError:
+        return 0.0
+    shapes = {
+        entry.name: [dim.dim_value for dim in entry.type.tensor_type.shape.dim]
+        for entry in (*sized.graph.input, *sized.graph.value_info, *sized.graph.output)
+    }
+    shapes.update((tensor.name, list(tensor.dims)) for tensor in sized.graph.initializer)
+    for node in sized.graph.node:
+        if node.op_type == "Constant" and node.attribute[0].name == "value":
+            shapes[node.output[0]] = list(node.attribute[0].t.dims)
+    return float(sum(_work(node, shapes) for node in sized.graph.node))
+
+
+def _work(node: Any, shapes: dict[str, list[int]]) -> int:
+    given, output = [shapes.get(name, []) for name in node.input], shapes.get(node.output[0], [])
+    if node.op_type == "Conv":
+        return prod(output[2:]) * prod(given[1]) if output and given[1] else 0
+    if node.op_type == "ConvTranspose":
+        return prod(given[0][2:]) * prod(given[1]) if given[0] and given[1] else 0
+    if node.op_type in ("MatMul", "Gemm"):
+        return prod(output) * given[0][-1] if output and given[0] else 0
+    return 0
+
+
+def _is_finite(tensor: Any) -> bool:
+    """Say whether a tensor holds numbers only; a single infinity is a bound and no weight."""
+    onnx = needed("onnx")
+    if tensor.data_type not in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE):
+        return True
+    try:
+        values = onnx.numpy_helper.to_array(tensor)
+    except (ValueError, TypeError):
+        return False
+    return bool(np.isfinite(values).all() or (values.size == 1 and not np.isnan(values).any()))

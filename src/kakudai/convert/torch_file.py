@@ -1,0 +1,124 @@
+"""PyTorch's weight files (.pth, .pt, .ckpt, .safetensors) become ONNX graphs."""
+
+import json
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from kakudai.convert import halo, probe, spandrel_file
+from kakudai.convert.card import Converted
+from kakudai.convert.packages import needed
+from kakudai.convert.torch_color import LumaInRGB
+from kakudai.convert.torch_export import merged_for_use, runner, to_onnx
+from kakudai.convert.torch_layouts import Layout, Tensors, recognise, unwrapped
+from kakudai.convert.unpickle import read_tensors
+from kakudai.errors import ModelInvalid
+from kakudai.networks import find_network
+
+
+def convert_torch(data: bytes, name: str, open_network: probe.OpenNetwork) -> Converted:
+    """Convert a weight file of PyTorch.
+
+    Weights of networks that kakudai has are put into those; all others are given to spandrel, where it is installed.
+
+    Args:
+        data: The whole file.
+        name: What to call the model.
+        open_network: Runs ONNX files.
+
+    Raises:
+        ModelInvalid: It is damaged, hostile, or of a network that neither knows.
+        RuntimeUnavailable: torch is not installed, or too old.
+    """
+    tensors, plain = read_tensors(data, name)
+    check_finite(tensors, name)
+    layout = recognise(tensors, plain, name)
+    if layout is None:
+        return spandrel_file.convert(unwrapped(tensors), name, open_network)
+    network = build(layout, name)
+    channels = int(layout.arguments["in_channels"] or _channels_of(network))
+    wrapped: nn.Module = LumaInRGB(network).eval() if channels == 1 else network
+    scale, multiple = int(network.scale), int(network.multiple)  # type: ignore[arg-type]
+    reach: int | None = wrapped.halo  # type: ignore[assignment]  # torch knows of tensors only
+    said = ""
+    if reach is not None and reach > halo.DEEP:
+        reach, said = halo.shorten(reach, runner(wrapped), scale=scale, multiple=multiple)
+    arguments = {key: value for key, value in layout.arguments.items() if key not in ("scale", "in_channels")}
+    card = {
+        "name": name,
+        "scale": str(scale),
+        "halo": "none" if reach is None else str(reach),
+        "multiple": str(multiple),
+        "color": "luma" if channels == 1 else "rgb",
+        "enlarges": str(getattr(network, "enlarges", "no")),
+        "network": layout.network,
+        "arguments": json.dumps(arguments),
+        "parameters": str(sum(parameter.numel() for parameter in network.parameters())),
+        "border": "edge" if layout.network == "waifu2x" else "mirror",
+        "notes": "; ".join(note for note in (layout.kind, layout.notes, said) if note),
+        **layout.card,
+    }
+    return Converted(needed("onnx").load_from_string(to_onnx(wrapped)), card)
+
+
+def check_finite(tensors: Tensors, name: str) -> None:
+    """Refuse weights that are no numbers.
+
+    Raises:
+        ModelInvalid: One is.
+    """
+    for key, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise ModelInvalid(f"{name} has weights that are not numbers in {key!r}", "fetch it again")
+
+
+def build(layout: Layout, name: str) -> nn.Module:
+    """Make the network of a layout with its weights, ready for use.
+
+    It is first made without memory, and names and shapes are compared, so that no file can make it larger than itself.
+
+    Raises:
+        ModelInvalid: They do not fit.
+    """
+    try:
+        module = find_network(layout.network)
+    except KeyError as error:
+        raise ModelInvalid(f"{name}: {error.args[0]}", "it was made by a newer kakudai") from error
+    network_class = getattr(module, module.__all__[0])
+    mistakes = []
+    for channels in [layout.arguments["in_channels"]] if layout.arguments["in_channels"] else [3, 1]:
+        arguments = {**layout.arguments, "in_channels": channels}
+        mistake = _mistake(network_class, arguments, layout.tensors)
+        if mistake is None:
+            network = network_class(**arguments)
+            state = network.state_dict()
+            network.load_state_dict({key: layout.tensors[key].to(value.dtype) for key, value in state.items()})
+            return merged_for_use(network.eval())
+        mistakes.append(mistake)
+    raise ModelInvalid(f"{name} looks like {layout.kind} and does not fit: {mistakes[0]}", "fetch it again")
+
+
+def _mistake(network_class: Any, arguments: dict[str, Any], tensors: Tensors) -> str | None:
+    """Say why weights do not fit a network; None where they do."""
+    try:
+        with torch.device("meta"):
+            wanted = network_class(**arguments).state_dict()
+    except (TypeError, ValueError, KeyError, RuntimeError, RecursionError, OverflowError) as error:
+        return (str(error).splitlines() or [type(error).__name__])[0][:200]
+    for key, value in wanted.items():
+        if key not in tensors:
+            return f"{key} is missing"
+        if tensors[key].shape != value.shape:
+            return f"{key} is {_shape(tensors[key])} and not {_shape(value)}"
+    surplus = sorted(tensors.keys() - wanted.keys())
+    return f"{surplus[0]} has no place in it" if surplus else None
+
+
+def _shape(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape)) or "a single number"
+
+
+def _channels_of(network: nn.Module) -> int:
+    """Return how many channels a network takes: those that its first convolution does."""
+    return int(next(value for value in network.state_dict().values() if value.dim() == 4).shape[1])
