@@ -1,6 +1,7 @@
 """Fixtures for all tests."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,3 +19,11 @@ def shared() -> Path:
             pytest.fail(f"CI needs the shared pictures at {folder}")
         pytest.skip(f"no shared pictures at {folder}; set KAKUDAI_SHARED")
     return folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep imported models and conversions of tests away from those of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KAKUDAI_HOME", str(tmp_path_factory.mktemp("home")))
+        yield

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.small_models import nearest, spoiled
+from tests.upscalers import session_of
 
 from kakudai.engine import batch
 from kakudai.engine.batch import FileOptions, Job, upscale_file, upscale_files
@@ -81,7 +82,7 @@ def test_one_bad_file_never_stops_the_rest(upscaler: Upscaler, jobs: list[Job], 
 
 
 def test_a_target_that_cannot_be_written_costs_no_work(upscaler: Upscaler, jobs: list[Job], tmp_path: Path) -> None:
-    upscaler._session.run = None  # type: ignore[method-assign]
+    session_of(upscaler).run = None  # type: ignore[method-assign]
     (result,) = upscale_files(upscaler, [Job(jobs[0].source, tmp_path / "out.xyz", "x")], OPTIONS)
     assert isinstance(result.error, OutputError | UsageError)
 
@@ -117,7 +118,7 @@ def test_jobs_are_taken_one_ahead_and_no_further(upscaler: Upscaler, jobs: list[
 
 def test_reading_goes_on_while_the_network_runs(upscaler: Upscaler, jobs: list[Job], monkeypatch) -> None:
     second_is_being_read = threading.Event()
-    read, run = batch.read_image, upscaler._session.run
+    read, run = batch.read_image, session_of(upscaler).run
 
     def noticed(source, **options):
         if source == jobs[1].source:
@@ -129,7 +130,7 @@ def test_reading_goes_on_while_the_network_runs(upscaler: Upscaler, jobs: list[J
         return run(x)
 
     monkeypatch.setattr(batch, "read_image", noticed)
-    monkeypatch.setattr(upscaler._session, "run", waits)
+    monkeypatch.setattr(session_of(upscaler), "run", waits)
     assert all(result.error is None for result in upscale_files(upscaler, jobs[:2], OPTIONS))
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.small_models import convolutional, spoiled
+from tests.upscalers import give_session
 
 from kakudai.engine.guard import fault
 from kakudai.engine.upscaler import Upscaler
@@ -134,6 +135,7 @@ def test_a_bad_tile_is_done_again_in_float32(load) -> None:
     with Upscaler(model=model, runtime="onnxruntime", tile=48) as right:
         expected = right.upscale(photograph())
     with Upscaler(model=model, runtime="onnxruntime", tile=48) as upscaler:
-        upscaler._session = session = Overflowing()
+        session = Overflowing()
+        give_session(upscaler, session)
         np.testing.assert_array_equal(upscaler.upscale(photograph()), expected)
     assert session.calls == 4

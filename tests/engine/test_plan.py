@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kakudai.engine.plan import Plan, Size, make_plan
+from kakudai.engine.plan import Means, Plan, Size, make_plan
 from kakudai.errors import UsageError
 
 
@@ -30,12 +30,12 @@ from kakudai.errors import UsageError
     ],
 )
 def test_plans_for_a_picture_of_60x40(wish: Size, plan: Plan) -> None:
-    assert make_plan(40, 60, wish, 2) == plan
+    assert make_plan(40, 60, wish, Means(2)) == plan
 
 
 @given(st.integers(1, 5000), st.integers(1, 5000), st.floats(0.1, 16), st.integers(2, 4))
 def test_passes_reach_the_size_and_one_fewer_does_not(height: int, width: int, scale: float, network: int) -> None:
-    plan = make_plan(height, width, Size(scale=scale), network)
+    plan = make_plan(height, width, Size(scale=scale), Means(network))
     assert plan.size == tuple(max(1, math.floor(scale * side + 0.5)) for side in (height, width))
     reached = network**plan.passes
     assert height * reached >= min(plan.size[0], height * scale - 0.5)
@@ -45,7 +45,7 @@ def test_passes_reach_the_size_and_one_fewer_does_not(height: int, width: int, s
 
 
 def test_a_network_that_does_not_enlarge_is_not_run_to_enlarge() -> None:
-    assert make_plan(40, 60, Size(scale=2), 1).passes == 0
+    assert make_plan(40, 60, Size(scale=2), Means(1)).passes == 0
 
 
 @pytest.mark.parametrize("scale", [0, -1, 99, math.nan, math.inf, 0.05])
@@ -73,4 +73,4 @@ def test_impossible_sizes_are_refused(wish) -> None:
 
 def test_a_size_that_is_too_far_away_is_refused() -> None:
     with pytest.raises(UsageError, match="times larger"):
-        make_plan(10, 10, Size(width=1000), 2)
+        make_plan(10, 10, Size(width=1000), Means(2))

@@ -47,6 +47,28 @@ def test_a_tile_is_a_window_of_the_mirrored_picture(
         np.testing.assert_array_equal(window, mirrored[top : top + window.shape[0], left : left + window.shape[1]])
 
 
+@settings(deadline=None)
+@given(SIZES, SIZES, st.integers(1, 200), st.sampled_from([2, 4, 16]))
+def test_cores_begin_at_multiples(height: int, width: int, tile: int, multiple: int) -> None:
+    covered = np.zeros((height, width), int)
+    for part in cut(height, width, tile, multiple):
+        assert part.top % multiple == part.left % multiple == 0
+        assert max(part.height, part.width) <= max(tile, multiple)
+        covered[part.top : part.top + part.height, part.left : part.left + part.width] += 1
+    assert (covered == 1).all()
+
+
+def test_a_tile_as_large_as_the_picture_is_the_picture() -> None:
+    """Also where its sides do not divide by the multiple."""
+    assert list(cut(61, 75, 75, 4)) == [Tile(0, 0, 61, 75)]
+
+
+def test_the_border_may_be_the_edge_pixel() -> None:
+    image = np.arange(12).reshape(3, 4, 1)
+    window = extract(image, Tile(0, 2, 3, 2), 2, 4, border="replicate")
+    np.testing.assert_array_equal(window, np.pad(image, ((2, 3), (0, 4), (0, 0)), mode="edge")[:, :8])
+
+
 def test_inside_the_picture_nothing_is_copied() -> None:
     image = np.zeros((50, 50, 3))
     assert np.shares_memory(extract(image, Tile(10, 10, 20, 20), 5), image)

@@ -9,6 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.small_models import convolutional, nearest
+from tests.upscalers import give_session, session_of
 
 from kakudai.engine import memory
 from kakudai.engine.memory import largest_tile
@@ -217,12 +218,19 @@ class Hungry:
         return self.session.run(x)
 
 
+def make_hungry(upscaler: Upscaler, largest: int) -> Hungry:
+    """Let the network of an upscaler fail for tiles above a size."""
+    hungry = Hungry(session_of(upscaler), largest)
+    give_session(upscaler, hungry)
+    return hungry
+
+
 def test_tiles_are_halved_until_they_fit(network: Model) -> None:
     image = noise(200, 180, 3)
     seen = []
     with Upscaler(model=network, tile=0) as upscaler:
         expected = upscaler.upscale(image)
-        upscaler._session = hungry = Hungry(upscaler._session, 80)
+        hungry = make_hungry(upscaler, 80)
         result, report = upscaler.upscale_picture(
             Picture(image), progress=lambda done, total: seen.append((done, total))
         )
@@ -298,7 +306,7 @@ def test_the_same_size_gives_the_same_pixels_in_other_memory(network: Model) -> 
 def test_progress_counts_every_pixel_once_also_after_tiles_were_halved(network: Model) -> None:
     seen: list[tuple[int, int]] = []
     with Upscaler(model=network, runtime="onnxruntime", threads=4, tile=100) as upscaler:
-        upscaler._session = Hungry(upscaler._session, 80)
+        make_hungry(upscaler, 80)
         picture = Picture(noise(200, 180, 3))
         upscaler.upscale_picture(picture, progress=lambda *at: seen.append(at))
     done = [at[0] for at in seen]
@@ -308,7 +316,7 @@ def test_progress_counts_every_pixel_once_also_after_tiles_were_halved(network: 
 
 def test_a_tile_larger_than_the_picture_is_the_picture(network: Model) -> None:
     with Upscaler(model=network, tile=100_000) as upscaler:
-        upscaler._session = hungry = Hungry(upscaler._session, 80)
+        hungry = make_hungry(upscaler, 80)
         _, report = upscaler.upscale_picture(Picture(noise(90, 70, 3)))
     assert report.tile == 45
     assert max(hungry.seen) < 100

@@ -9,19 +9,28 @@ largest."""
 SMALLEST_TILE = 32
 """Below this a tile is mostly halo; if even this does not fit, the picture cannot be enlarged here."""
 
+LARGEST_WHOLE = 1 << 20
+"""Pixels of a picture that is run at once where nobody knows how much memory there is."""
+
 CGROUP = Path("/sys/fs/cgroup")
 """Where Linux tells a container what it may use; the rest of the machine's memory is not for it."""
 
 
-def largest_tile(workers: int) -> int:
-    """Return the largest sensible tile: 256 pixels a side, less where a quarter of the free memory would not hold
-    `workers` of them.
+def largest_tile(workers: int, most: int = 256) -> int:
+    """Return the largest sensible tile: `most` pixels a side, less where a quarter of the free memory would not hold
+    `workers` of them. Where nobody knows how much that is, 256.
     """
     free = available_bytes()
     if free is None:
-        return 256
+        return min(256, most)
     side = int((free / 4 / workers / BYTES_PER_PIXEL) ** 0.5)
-    return max(SMALLEST_TILE, min(256, side))
+    return max(SMALLEST_TILE, min(most, side))
+
+
+def fits_whole(pixels: int) -> bool:
+    """Say whether half of the free memory holds a network for all pixels of a picture at once."""
+    free = available_bytes()
+    return pixels <= (LARGEST_WHOLE if free is None else free / 2 / BYTES_PER_PIXEL)
 
 
 def available_bytes() -> int | None:

@@ -4,7 +4,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from itertools import groupby, islice
 
 import numpy as np
@@ -15,6 +15,7 @@ from kakudai.engine.runtimes import Session
 from kakudai.engine.tiles import Tile, cut, extract
 from kakudai.errors import WrongResult
 from kakudai.image.picture import Pixels, full_scale
+from kakudai.image.resize import Border
 
 Progress = Callable[[int], None]
 """Called with the number of input pixels that have just been finished."""
@@ -29,8 +30,9 @@ class Pass:
         careful: Opens another session in plain float32, for a tile that came out wrong; None where there is none.
         scale: Enlargement factor.
         halo: Input pixels around a tile that its result depends on.
-        multiple: Sides of what the network is given divide by this.
+        multiple: Sides of what the network is given divide by this, and tiles begin at multiples of it.
         pool: Runs `session.workers` tiles at once.
+        border: What continues outside the picture.
     """
 
     session: Session
@@ -39,6 +41,13 @@ class Pass:
     halo: int
     multiple: int
     pool: ThreadPoolExecutor
+    _: KW_ONLY
+    border: Border = "mirror"
+
+    @property
+    def margin(self) -> int:
+        """Pixels around a tile that the network is given: the halo, but whole multiples."""
+        return self.multiple * math.ceil(self.halo / self.multiple)
 
     def run(self, image: Pixels, tile: int, dtype: DTypeLike, progress: Progress) -> Pixels:
         """Enlarge a whole picture.
@@ -70,7 +79,7 @@ class Pass:
             return band, [self.pool.submit(self._fill, image, part, band, progress) for part in row]
 
         height, width = image.shape[:2]
-        rows = (list(row) for _, row in groupby(cut(height, width, tile), key=lambda part: part.top))
+        rows = (list(row) for _, row in groupby(cut(height, width, tile, self.multiple), key=lambda part: part.top))
         across = math.ceil(width / tile)
         ahead = max(2, math.ceil(2 * self.session.workers / across))
         pending = deque(start(row) for row in islice(rows, ahead))
@@ -90,7 +99,20 @@ class Pass:
 
     def _fill(self, image: Pixels, tile: Tile, band: Pixels, progress: Progress) -> None:
         """Run one tile and write its core into the band."""
-        x = to_planes(extract(image, tile, self.halo, self.multiple))
+        y = self.core(image, tile)
+        columns = slice(tile.left * self.scale, (tile.left + tile.width) * self.scale)
+        band[:, columns] = to_pixels(y[: band.shape[2]], band.dtype)
+        progress(tile.height * tile.width)
+
+    def core(self, image: Pixels, tile: Tile) -> NDArray[np.float32]:
+        """Run one tile, and once more with care where it comes out wrong.
+
+        Shape: (H, W, 1 | 3) -> (3, scale height, scale width), the core alone, not clipped.
+
+        Raises:
+            WrongResult: It is wrong both times.
+        """
+        x = to_planes(extract(image, tile, self.margin, self.multiple, self.border))
         y, wrong = self._run(self.session, x, tile)
         if wrong and self.careful:
             y, wrong = self._run(self.careful(), x, tile)
@@ -99,9 +121,7 @@ class Pass:
                 f"the tile at ({tile.left}, {tile.top}) is not the enlarged picture: {wrong}",
                 "the picture was not written; try another --runtime or another --model",
             )
-        columns = slice(tile.left * self.scale, (tile.left + tile.width) * self.scale)
-        band[:, columns] = to_pixels(y[: band.shape[2]], band.dtype)
-        progress(tile.height * tile.width)
+        return y
 
     def _run(self, session: Session, x: NDArray[np.float32], tile: Tile) -> tuple[NDArray[np.float32], str | None]:
         """Run one tile; return its core and what is wrong with it."""
@@ -112,7 +132,7 @@ class Pass:
                 f"the network returned a tile of shape {y.shape}, expected {expected}",
                 "its metadata states another scale than it has; import it again",
             )
-        h, s = self.halo, self.scale
+        h, s = self.margin, self.scale
         core = y[0, :, h * s : (h + tile.height) * s, h * s : (h + tile.width) * s]
         return core, fault(x[0, :, h : h + tile.height, h : h + tile.width], core, s)
 

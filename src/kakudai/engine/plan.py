@@ -2,10 +2,14 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from kakudai.errors import UsageError
 
 MIN_SCALE, MAX_SCALE = 0.1, 16.0
+
+Denoising: TypeAlias = Literal["no", "before", "within"]
+"""Noise is not removed; by a network of its own before all else; or by the first pass, which enlarges as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +80,53 @@ class Plan:
     """What is done to one picture.
 
     Args:
-        passes: How often the network runs, each time on the result of the last.
+        passes: How often a network enlarges, each time the result of the last.
         size: (height, width) of the output; where the passes do not end there, an exact resize follows.
+        denoising: Whether noise is removed, and when; never more than once.
     """
 
     passes: int
     size: tuple[int, int]
+    denoising: Denoising = "no"
+
+    @property
+    def runs(self) -> int:
+        """How often a network runs."""
+        return self.passes + (self.denoising == "before")
 
 
-def make_plan(height: int, width: int, wish: Size, network_scale: int) -> Plan:
-    """Decide how to reach a size with a network of a fixed scale: as few passes as reach it, then shrink."""
+@dataclass(frozen=True, slots=True)
+class Means:
+    """Which networks there are for one wish.
+
+    Args:
+        scale: Enlargement factor of those that enlarge; 1 where none does.
+        enlarges: There is a network that only enlarges.
+        denoises: There is a network that removes noise, and it is wanted.
+        combined: There is a network that does both, and it is wanted.
+    """
+
+    scale: int
+    enlarges: bool = True
+    denoises: bool = False
+    combined: bool = False
+
+
+def make_plan(height: int, width: int, wish: Size, means: Means) -> Plan:
+    """Decide how to reach a size with networks of a fixed scale: as few passes as reach it, then shrink.
+
+    Noise is removed once: by the first pass where a network does both, else before it. To keep the size, the network
+    that removes noise is run alone; where there is none, the combined one, and its result is shrunk.
+    """
     size = wish.of(height, width)
     ratio = max(size[0] / height, size[1] / width)
     passes = 0
-    if network_scale > 1 and ratio > 1:
-        passes = max(1, math.ceil(math.log(ratio) / math.log(network_scale) - 1e-9))
-        passes -= _is_reached(height, width, size, network_scale ** (passes - 1))
-    return Plan(passes, size)
+    if means.scale > 1 and ratio > 1:
+        passes = max(1, math.ceil(math.log(ratio) / math.log(means.scale) - 1e-9))
+        passes -= _is_reached(height, width, size, means.scale ** (passes - 1))
+    if means.combined and (passes or not means.denoises):
+        return Plan(max(1, passes if means.enlarges else 1), size, "within")
+    return Plan(passes if means.enlarges else 0, size, "before" if means.denoises else "no")
 
 
 def _is_reached(height: int, width: int, size: tuple[int, int], scale: int) -> bool:

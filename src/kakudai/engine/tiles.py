@@ -1,8 +1,9 @@
 """Cutting a picture into tiles so that nobody can tell.
 
-The picture is continued on all sides by its mirror image. A tile is a core, which belongs to it alone, and `halo`
-more pixels on each side, which its result depends on but which are cut off again. The network's own zero padding
-therefore never touches a pixel that is kept, and the result is the same for every tile size.
+The picture is continued on all sides by its mirror image, or by its edge pixels for networks that were made for that.
+A tile is a core, which belongs to it alone, and `halo` more pixels on each side, which its result depends on but which
+are cut off again. The network's own zero padding therefore never touches a pixel that is kept, and the result is the
+same for every tile size. A network with strides gives the same only where its tiles begin at multiples of these.
 """
 
 import math
@@ -13,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from kakudai.image.picture import Pixels
-from kakudai.image.resize import fold
+from kakudai.image.resize import Border, fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,23 +27,28 @@ class Tile:
     width: int
 
 
-def cut(height: int, width: int, tile: int) -> Iterator[Tile]:
+def cut(height: int, width: int, tile: int, multiple: int = 1) -> Iterator[Tile]:
     """Cover a picture with cores of at most `tile` pixels a side, row by row, every pixel exactly once.
 
     The cores are as equal as whole numbers allow: a picture of 257 pixels becomes 129 + 128, not 256 + 1.
+
+    Args:
+        multiple: All cores begin at multiples of this; a tile that is smaller is made as large.
     """
-    for top, rows in _spans(height, tile):
-        for left, columns in _spans(width, tile):
+    for top, rows in spans(height, tile, multiple):
+        for left, columns in spans(width, tile, multiple):
             yield Tile(top, left, rows, columns)
 
 
-def _spans(size: int, largest: int) -> Iterator[tuple[int, int]]:
-    count = math.ceil(size / largest)
-    edges = [size * k // count for k in range(count + 1)]
+def spans(size: int, largest: int, multiple: int = 1) -> Iterator[tuple[int, int]]:
+    """Cut one side of a picture; yield the start and the length of each part. See `cut`."""
+    units = math.ceil(size / multiple)
+    count = 1 if size <= largest else math.ceil(units / max(1, largest // multiple))
+    edges = [min(size, multiple * (units * k // count)) for k in range(count + 1)]
     return ((start, end - start) for start, end in pairwise(edges))
 
 
-def extract(image: Pixels, tile: Tile, halo: int, multiple: int = 1) -> Pixels:
+def extract(image: Pixels, tile: Tile, halo: int, multiple: int = 1, border: Border = "mirror") -> Pixels:
     """Return a core with its halo.
 
     Shape: (H, W, C) -> (height + 2 halo + padding, width + 2 halo + padding, C); a view inside the picture, a copy
@@ -51,7 +57,8 @@ def extract(image: Pixels, tile: Tile, halo: int, multiple: int = 1) -> Pixels:
     Args:
         multiple: Rows at the bottom and columns at the right are added until both sides divide by this.
 
-    Convention: outside the picture its mirror image continues, the edge pixel repeated once, as often as needed.
+    Convention: outside the picture its mirror image continues, the edge pixel repeated once, as often as needed; or,
+        with the border "replicate", the edge pixel for ever.
     """
     result = image
     for axis, (start, size) in enumerate(((tile.top, tile.height), (tile.left, tile.width))):
@@ -60,7 +67,7 @@ def extract(image: Pixels, tile: Tile, halo: int, multiple: int = 1) -> Pixels:
         if first >= 0 and first + length <= image.shape[axis]:
             result = result[first : first + length] if axis == 0 else result[:, first : first + length]
         else:
-            result = result.take(fold(np.arange(first, first + length), image.shape[axis]), axis=axis)
+            result = result.take(fold(np.arange(first, first + length), image.shape[axis], border), axis=axis)
     return result
 
 

@@ -1,41 +1,27 @@
 """`Upscaler`: one loaded model, any number of pictures."""
 
-import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from os import PathLike
 from types import TracebackType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import DTypeLike
 
-from kakudai.engine.memory import SMALLEST_TILE, largest_tile
-from kakudai.engine.passes import Pass
+from kakudai.engine.ensemble import turns_for
+from kakudai.engine.loaded import Network
+from kakudai.engine.memory import SMALLEST_TILE
 from kakudai.engine.plan import Plan, Size, make_plan
-from kakudai.engine.runtimes import RuntimeName, Session, open_session
-from kakudai.engine.tiles import default_tile
-from kakudai.errors import OutOfMemory, RuntimeUnavailable, UsageError
+from kakudai.engine.runtimes import RuntimeName
+from kakudai.engine.tools import Wish, open_tools
+from kakudai.engine.work import Work, Workshop
+from kakudai.errors import RuntimeUnavailable, UsageError
 from kakudai.image.alpha import bleed, stay_between_neighbours
 from kakudai.image.files import read_image
 from kakudai.image.picture import Metadata, Picture, Pixels
-from kakudai.image.resize import resize
-from kakudai.models import Model, find_model
-
-UNLIMITED_MARGIN = 32
-"""Mirrored pixels around a picture for networks that look at all of it; they are then run on the whole picture at
-once."""
-
-
-class Network(Protocol):
-    """A `torch.nn.Module` in memory that takes and gives RGB."""
-
-    scale: int
-    halo: int | None
-    multiple: int
+from kakudai.models import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +56,15 @@ class Upscaler:
         width: Width of the output in pixels, instead of a scale.
         height: Height of the output in pixels, instead of a scale.
         fit: (width, height) of a box that the output fills, instead of a scale.
-        model: A name from `kakudai models`, a path, a `Model`, or a `torch.nn.Module` with `scale`, `halo` and
-            `multiple`.
+        model: A name from `kakudai models`, the path of a model of whatever program, the path of a folder of waifu2x
+            networks, a `Model`, or a `torch.nn.Module` with `scale`, `halo` and `multiple`.
+        denoise: Strength of noise removal for folders of waifu2x networks: 0 is none, 1 to 25 their noise level 0, up
+            to 50 level 1, up to 75 level 2, up to 100 level 3. None is none for what enlarges; a network that does
+            nothing but restore is run.
+        style: Which of several folders below `model` is meant: art, art_scan or photo.
         tile: Side of the tiles in input pixels; "auto" is 256 or what memory allows; 0 is the whole picture. Changes
             nothing but time and memory.
+        tta: The result is the mean over this many ways to lay the picture: 1, 2, 4 or 8. Costs as many times the time.
         runtime: "auto", "onnxruntime" or "openvino".
         device: "auto" or "cpu".
         threads: Processor threads; None uses all that this process may.
@@ -92,7 +83,10 @@ class Upscaler:
         height: int | None = None,
         fit: tuple[int, int] | None = None,
         model: str | PathLike[str] | Model | Network = "auto",
+        denoise: int | None = None,
+        style: str | None = None,
         tile: int | Literal["auto"] = "auto",
+        tta: int = 1,
         runtime: RuntimeName = "auto",
         device: str = "auto",
         threads: int | None = None,
@@ -107,10 +101,11 @@ class Upscaler:
             raise UsageError(f"threads is {threads}", "accepted are whole numbers from 1")
         if device not in ("auto", "cpu"):
             raise RuntimeUnavailable(f"device {device!r} is not supported", "accepted are auto and cpu")
-        self.tile = tile
-        self.model = find_model(model) if isinstance(model, str | PathLike) else model
-        self._session = self._open(runtime, threads)
-        self._pool = ThreadPoolExecutor(self._session.workers, thread_name_prefix="kakudai-tile")
+        turns = turns_for(tta)
+        tools = open_tools(model, Wish(scale, denoise, style), runtime=runtime, threads=threads)
+        workers = max(loaded.session.workers for loaded in tools.all)
+        pool = ThreadPoolExecutor(workers, thread_name_prefix="kakudai-tile")
+        self._shop = Workshop(tools, None if tile == "auto" else tile, turns, pool)
 
     def __enter__(self) -> "Upscaler":
         return self
@@ -122,16 +117,31 @@ class Upscaler:
 
     def close(self) -> None:
         """Let the threads go."""
-        self._pool.shutdown(cancel_futures=True)
+        self._shop.pool.shutdown(cancel_futures=True)
 
     @property
     def runtime(self) -> str:
         """Name of the runtime in use."""
-        return self._session.name
+        return self._shop.tools.all[0].session.name
+
+    @property
+    def model(self) -> Model | Network:
+        """The network that enlarges; where there is none, the one that is there."""
+        return self._shop.tools.all[0].model
+
+    @property
+    def name(self) -> str:
+        """What to call the model, or the folder of networks."""
+        return self._shop.tools.name
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know about the choice of networks, one sentence each."""
+        return self._shop.tools.notes
 
     def plan(self, height: int, width: int) -> Plan:
         """Say what would be done to a picture of that size."""
-        return make_plan(height, width, self.size, self.model.scale)
+        return make_plan(height, width, self.size, self._shop.tools.means)
 
     def upscale(self, image: Pixels) -> Pixels:
         """Enlarge pixels.
@@ -155,6 +165,8 @@ class Upscaler:
     ) -> tuple[Picture, Report]:
         """Enlarge a picture with its alpha; its metadata goes along, its resolution is scaled.
 
+        Nobody removes noise from alpha: the network that only enlarges is used for it, or an exact resize.
+
         Args:
             progress: Called with (pixels done, pixels in all), counted in input pixels of the passes; from several
                 threads, but never by two at once.
@@ -165,15 +177,21 @@ class Upscaler:
             same = picture.with_pixels(color.copy(), None if alpha is None else alpha.copy())
             return same, Report(plan, 0, 0.0)
         flat_alpha = alpha is None or bool((alpha == alpha.flat[0]).all())
+        plans, same_size = [plan], plan.size == (picture.height, picture.width)
+        if not flat_alpha and not same_size:
+            without = replace(self._shop.tools.means, denoises=False, combined=False)
+            plans.append(make_plan(picture.height, picture.width, self.size, without))
         if alpha is not None and not flat_alpha:
-            color = bleed(color, alpha, self.model.halo or UNLIMITED_MARGIN)
-        work = Work(self, plan, progress, planes=1 if flat_alpha else 2)
-        output = work.enlarge(color)
+            color = bleed(color, alpha, self._shop.tools.reach)
+        work = Work(self._shop, plans, (picture.height, picture.width), progress)
+        output = work.carry_out(plan, color)
         if alpha is not None:
             if flat_alpha:
                 alpha = np.full((*plan.size, 1), alpha.flat[0], alpha.dtype)
+            elif same_size:
+                alpha = alpha.copy()
             else:
-                alpha = stay_between_neighbours(work.enlarge(alpha), alpha)
+                alpha = stay_between_neighbours(work.carry_out(plans[1], alpha), alpha)
         return picture.with_pixels(output, alpha), Report(plan, work.tile, work.seconds)
 
     def map(self, paths: Iterable[str | PathLike[str]]) -> Iterator[Enlarged]:
@@ -192,94 +210,6 @@ class Upscaler:
                     yield Enlarged(path, picture, None)
                 except Exception as error:  # whatever a decoder raises: one bad file never stops the rest
                     yield Enlarged(path, None, error)
-
-    def _open(self, runtime: RuntimeName, threads: int | None) -> Session:
-        if isinstance(self.model, Model):
-            return open_session(self.model, runtime=runtime, threads=threads)
-        from kakudai.engine.runtimes.torch import TorchSession
-
-        return TorchSession(self.model)  # type: ignore[arg-type]
-
-    def _careful(self) -> Session:
-        assert isinstance(self.model, Model)
-        return open_session(self.model, runtime="onnxruntime", threads=1)
-
-
-class Work:
-    """What one picture needs while it is enlarged: its plan, its tile, its progress.
-
-    Args:
-        planes: How many times the plan is carried out: once for colour, once more for an alpha that is not flat.
-    """
-
-    def __init__(
-        self, upscaler: Upscaler, plan: Plan, progress: Callable[[int, int], None] | None, *, planes: int
-    ) -> None:
-        self.upscaler, self.plan = upscaler, plan
-        self.tile, self.seconds = 0, 0.0
-        self._progress, self._planes = progress, planes
-        self._done = self._total = 0
-        self._counting = threading.Lock()
-
-    def enlarge(self, image: Pixels) -> Pixels:
-        """Carry out the plan: (H, W, 1 | 3) -> (*plan.size, 1 | 3) of the same dtype.
-
-        Between passes, and before the last resize, 8-bit pictures are kept in 16 bits, so that they are rounded once.
-        """
-        dtype = image.dtype
-        scale = self.upscaler.model.scale
-        passes = self.plan.passes
-        reached = (image.shape[0] * scale**passes, image.shape[1] * scale**passes)
-        between = np.dtype(np.uint16) if dtype.kind == "u" else dtype
-        if not self._total:
-            self._total = self._planes * sum(image.shape[0] * image.shape[1] * scale ** (2 * k) for k in range(passes))
-        for number in range(passes):
-            last = number == passes - 1 and reached == self.plan.size
-            image = self._pass(image, dtype if last else between)
-        if reached == self.plan.size:
-            return image
-        shrinks = self.plan.size[0] <= reached[0] and self.plan.size[1] <= reached[1]
-        return resize(image, self.plan.size, kernel="lanczos3", linear_light=shrinks, dtype=dtype)
-
-    def _pass(self, image: Pixels, dtype: DTypeLike) -> Pixels:
-        """Run the network once, with smaller and smaller tiles until they fit into memory."""
-        up = self.upscaler
-        model, session = up.model, up._session
-        halo = UNLIMITED_MARGIN if model.halo is None else model.halo
-        careful = up._careful if isinstance(model, Model) else None
-        run = Pass(session, careful, model.scale, halo, model.multiple, up._pool)
-        tile = self._first_tile(image)
-        done, started = self._done, time.perf_counter()
-        while True:
-            self.tile = self.tile or tile
-            try:
-                return run.run(image, tile, dtype, self._advance)
-            except MemoryError as error:
-                if tile <= SMALLEST_TILE or model.halo is None:
-                    raise OutOfMemory(
-                        f"no memory for a tile of {tile} pixels: {error}",
-                        "close other programs, or use a smaller model",
-                    ) from error
-                tile, self._done = max(SMALLEST_TILE, tile // 2), done
-                self.tile = tile
-            finally:
-                self.seconds += time.perf_counter() - started
-                started = time.perf_counter()
-
-    def _first_tile(self, image: Pixels) -> int:
-        height, width = image.shape[:2]
-        if self.upscaler.tile == 0 or self.upscaler.model.halo is None:
-            return int(max(height, width))
-        if self.upscaler.tile != "auto":
-            return int(min(self.upscaler.tile, max(height, width)))
-        workers = self.upscaler._session.workers
-        return default_tile(height, width, workers=workers, largest=largest_tile(workers))
-
-    def _advance(self, pixels: int) -> None:
-        with self._counting:
-            self._done += pixels
-            if self._progress:
-                self._progress(self._done, self._total)
 
 
 def picture_from_array(image: Any) -> Picture:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kakudai.engine.loading import load_model
 from kakudai.errors import ModelNotFound, UsageError
 from kakudai.evaluate.published import Published, find_same
-from kakudai.models import Model, find_model, list_models
+from kakudai.models import Model, list_models
 
 SCALES = (2, 3, 4)
 """Enlargement factors that the literature has tables for."""
@@ -20,7 +21,7 @@ class Chosen:
 
     Args:
         label: Its own name, or what the user typed where two have the same name.
-        source: A shipped name or the path of an ONNX file.
+        source: A shipped or imported name, or the path of a model file.
     """
 
     label: str
@@ -63,7 +64,7 @@ def choose_models(names: Sequence[str], scales: Sequence[int]) -> tuple[list[Cho
     """Open the models to measure.
 
     Args:
-        names: Shipped names, ONNX files and folders of runs; none means all shipped models.
+        names: Shipped and imported names, model files and folders of runs; none means all shipped models.
         scales: Wanted enlargement factors; none means those of the models.
 
     Returns:
@@ -74,7 +75,7 @@ def choose_models(names: Sequence[str], scales: Sequence[int]) -> tuple[list[Cho
         UsageError: No model is left.
     """
     sources = list(dict.fromkeys(map(model_source, names or [model.name for model in list_models()])))
-    models = [(source, find_model(source)) for source in sources]
+    models = [(source, load_model(source)) for source in sources]
     usable = [(source, model) for source, model in models if model.scale in (scales or SCALES)]
     left_out = [
         f"{model.name} is left out: it enlarges {model.scale}x"

@@ -106,12 +106,12 @@ def peak_memory() -> int | None:
 
 def run(source: str, runtime: Any, low: Pixels) -> dict[str, Any]:
     """Enlarge a picture a few times in this process and return the arguments of `Cost`."""
+    from kakudai.engine.loading import load_model
     from kakudai.engine.runtimes import usable_processors
     from kakudai.engine.upscaler import Upscaler
-    from kakudai.models import find_model
 
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    model = find_model(source)
+    model = load_model(source)
     with Upscaler(model.scale, model=model, runtime=runtime) as upscaler:
         loaded = peak_memory()
         output = upscaler.upscale(low)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kakudai.engine.loading import load_model
 from kakudai.errors import ModelInvalid, ModelNotFound, UsageError
 from kakudai.evaluate.choose import model_source
 from kakudai.evaluate.layers import Graph, Layer
@@ -19,7 +20,6 @@ from kakudai.image.color import luma_bt601_full
 from kakudai.image.files import write_image
 from kakudai.image.picture import Picture, Pixels, full_scale
 from kakudai.image.resize import fold
-from kakudai.models import find_model
 
 SCHEMA = 1
 """Version of index.json."""
@@ -72,15 +72,15 @@ def choose_area(text: str, height: int, width: int, graph: Graph) -> Area:
 
 
 def open_graph(text: str) -> Graph:
-    """Open a shipped model, any ONNX file, or the network of a run.
+    """Open a shipped or imported model, any model file, or the network of a run.
 
     Raises:
         ModelError: There is none, or it is not one picture in and one out.
     """
     source = model_source(text)
     path = Path(source)
-    if not path.suffix and len(path.parts) == 1:
-        model = find_model(source)
+    if path.suffix.lower() != ".onnx":
+        model = load_model(source)
         return Graph(model.data, model.name)
     if not path.is_file():
         raise ModelNotFound(f"no model file at {path}", "see the shipped ones with: kakudai models list")

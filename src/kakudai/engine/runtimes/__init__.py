@@ -3,11 +3,12 @@
 import logging
 import os
 import platform
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module, metadata
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias, get_args
+from typing import Any, Literal, Protocol, TypeAlias, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,10 @@ logger = logging.getLogger(__name__)
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 """Where Linux tells a container how much processor time it may use per period."""
 
-RuntimeName: TypeAlias = Literal["auto", "onnxruntime", "openvino"]
+EXTRAS = {"openvino": "kakudai[openvino]", "ncnn": "kakudai[convert]"}
+"""Runtime -> what installs it, where that is not its own name."""
+
+RuntimeName: TypeAlias = Literal["auto", "onnxruntime", "openvino", "ncnn"]
 
 
 class Session(Protocol):
@@ -38,6 +42,26 @@ class Session(Protocol):
         """Enlarge a batch of tiles.
 
         Shape: (N, 3, H, W) RGB in [0, 1] -> (N, 3, scale H, scale W), not clipped.
+
+        Raises:
+            MemoryError: The tile is too large for the memory there is.
+        """
+        ...
+
+
+@runtime_checkable
+class StagedSession(Session, Protocol):
+    """A session that can stop inside the network: for averages over a picture that is larger than a tile."""
+
+    def run_stage(
+        self, x: NDArray[np.float32], given: Mapping[str, NDArray[Any]], names: Sequence[str]
+    ) -> list[NDArray[np.float32]]:
+        """Run as much of the network as some of its outputs need.
+
+        Args:
+            x: See `run`.
+            given: Values of its other inputs, by name, instead of their defaults.
+            names: The outputs that are wanted; none stands for the picture alone.
 
         Raises:
             MemoryError: The tile is too large for the memory there is.
@@ -68,16 +92,18 @@ def available() -> list[Found]:
     found = [
         Found("openvino", openvino, why),
         Found("onnxruntime", _version("onnxruntime"), "runs everywhere"),
+        Found("ncnn", _version("ncnn"), "only when it is asked for"),
         Found("torch", _version("torch"), "only for networks in memory"),
     ]
-    return found if takes_openvino else [found[1], found[0], found[2]]
+    return found if takes_openvino else [found[1], found[0], *found[2:]]
 
 
 def open_session(model: Model, *, runtime: RuntimeName = "auto", threads: int | None = None) -> Session:
     """Load a model.
 
     Args:
-        runtime: "auto" takes OpenVINO where it is installed, starts, and the processor is x86, else ONNX Runtime.
+        runtime: "auto" takes OpenVINO where it is installed, starts, and the processor is x86, else ONNX Runtime. It
+            takes ONNX Runtime for networks that average over the whole picture, for no other can do so with tiles.
         threads: Processor threads; None uses all that this process may.
 
     Raises:
@@ -88,7 +114,7 @@ def open_session(model: Model, *, runtime: RuntimeName = "auto", threads: int | 
     if runtime not in get_args(RuntimeName):
         raise UsageError(f"no runtime is called {runtime!r}", f"accepted are {', '.join(get_args(RuntimeName))}")
     threads = threads or usable_processors()
-    if runtime == "auto" and available()[0].name == "openvino":
+    if runtime == "auto" and model.pools is None and available()[0].name == "openvino":
         try:
             return _open("openvino", model, threads)
         except (RuntimeUnavailable, ModelInvalid) as error:
@@ -99,7 +125,7 @@ def open_session(model: Model, *, runtime: RuntimeName = "auto", threads: int | 
 
 
 def _open(name: str, model: Model, threads: int) -> Session:
-    extra = "kakudai[openvino]" if name == "openvino" else name
+    extra = EXTRAS.get(name, name)
     if _version(name) is None:
         raise RuntimeUnavailable(f"{name} is not installed", f"pip install '{extra}', or use --runtime auto")
     try:

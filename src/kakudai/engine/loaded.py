@@ -1,0 +1,151 @@
+"""A network that is loaded, and one run of it over a picture: in tiles, in one piece, or in tiles that are blended."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+from numpy.typing import DTypeLike
+
+from kakudai.engine.blend import RAMP, Blend
+from kakudai.engine.ensemble import Ensemble, Given, Turn
+from kakudai.engine.memory import fits_whole, largest_tile
+from kakudai.engine.passes import Pass, Progress
+from kakudai.engine.pooled import Statistics, share
+from kakudai.engine.runtimes import RuntimeName, Session, StagedSession, open_session
+from kakudai.engine.tiles import default_tile
+from kakudai.image.picture import Pixels
+from kakudai.image.resize import Border
+from kakudai.models import Model
+from kakudai.models.pools import Pools
+
+UNLIMITED_MARGIN = 32
+"""Pixels around a picture, or around what a tile shows, for networks that look at all they are given."""
+
+
+LARGE_TILE = 4096
+"""Most pixels along a tile of such networks: they get as few tiles as memory allows, for each costs more or differs."""
+
+
+class Network(Protocol):
+    """A `torch.nn.Module` in memory that takes and gives RGB."""
+
+    scale: int
+    halo: int | None
+    multiple: int
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How networks are run over one picture.
+
+    Args:
+        turns: The result is the mean over these.
+        pool: Runs the tiles.
+        progress: Called with input pixels that have been done.
+    """
+
+    turns: tuple[Turn, ...]
+    pool: ThreadPoolExecutor
+    progress: Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A network with the session that runs it.
+
+    Args:
+        model: A file, or a module in memory.
+        session: Runs it.
+    """
+
+    model: Model | Network
+    session: Session
+
+    @classmethod
+    def open(cls, model: Model | Network, *, runtime: RuntimeName, threads: int | None) -> "Loaded":
+        """Load a network, see `open_session`."""
+        if isinstance(model, Model):
+            return cls(model, open_session(model, runtime=runtime, threads=threads))
+        from kakudai.engine.runtimes.torch import TorchSession
+
+        return cls(model, TorchSession(model))  # type: ignore[arg-type]
+
+    @property
+    def border(self) -> Border:
+        """What continues outside the picture."""
+        return "replicate" if isinstance(self.model, Model) and self.model.border == "edge" else "mirror"
+
+    @property
+    def pools(self) -> Pools | None:
+        """Averages that can be had from tiles in this session."""
+        staged = isinstance(self.model, Model) and isinstance(self.session, StagedSession)
+        return self.model.pools if staged and isinstance(self.model, Model) else None
+
+    @property
+    def reach(self) -> int:
+        """Pixels around a tile that influence its result; for networks that look at everything, those that matter."""
+        return UNLIMITED_MARGIN if self.model.halo is None else self.model.halo
+
+    def first_tile(self, height: int, width: int, wish: int | None) -> int:
+        """Choose the side of the tiles for a picture.
+
+        Args:
+            wish: What the user asked for; 0 is the whole picture, None leaves it to the size and the memory.
+        """
+        whole = max(height, width)
+        if wish is not None:
+            return min(wish or whole, whole)
+        if self.model.halo is None and fits_whole(height * width):
+            return whole
+        workers = self.session.workers
+        most = LARGE_TILE if self.model.halo is None else 256
+        return default_tile(height, width, workers=workers, largest=largest_tile(workers, most))
+
+    def run(self, image: Pixels, tile: int, dtype: DTypeLike, run: Run) -> Pixels:
+        """Enlarge a picture once.
+
+        Shape: (H, W, 1 | 3) uint8, uint16 or float32 -> (scale H, scale W, 1 | 3) of `dtype`.
+
+        Raises:
+            WrongResult: A tile is not the enlarged picture, also when it is done again.
+            MemoryError: The tiles are too large.
+        """
+        whole = tile >= max(image.shape[:2])
+        pools = self.pools
+        if self.model.halo is not None:
+            return self._pass(run, self.model.halo).run(image, tile, dtype, run.progress)
+        if pools is not None and not (whole and pools.seamless and self.border == "replicate"):
+            return self._pooled(pools, image, tile, dtype, run=run)
+        if whole:
+            margin = 0 if self.border == "replicate" else UNLIMITED_MARGIN
+            return self._pass(run, margin).run(image, tile, dtype, run.progress)
+        return Blend(self._pass(run, UNLIMITED_MARGIN - RAMP)).run(image, tile, dtype, run.progress)
+
+    def _pooled(self, pools: Pools, image: Pixels, tile: int, dtype: DTypeLike, *, run: Run) -> Pixels:
+        """Find the averages first, then run the tiles with them."""
+        assert isinstance(self.session, StagedSession)
+        statistics = Statistics(self.session, pools, self.model.multiple, self.border, run.turns)
+        if tile >= max(image.shape[:2]):
+            given, progress = statistics.of_whole(*image.shape[:2]), run.progress
+        else:
+            given, stages = statistics.of_tiles(image, tile, run.pool, run.progress), len(pools.levels) + 1
+
+            def progress(pixels: int) -> None:
+                run.progress(share(pixels, stages - 1, stages))
+
+        return self._pass(run, pools.halo, given).run(image, tile, dtype, progress)
+
+    def _pass(self, run: Run, halo: int, given: Sequence[Given] | None = None) -> Pass:
+        def wrapped(session: Session) -> Session:
+            return Ensemble(session, run.turns, given) if given or len(run.turns) > 1 else session
+
+        model = self.model
+        careful = (lambda: wrapped(_careful(model))) if isinstance(model, Model) else None
+        session = wrapped(self.session)
+        return Pass(session, careful, model.scale, halo, model.multiple, run.pool, border=self.border)
+
+
+def _careful(model: Model) -> Session:
+    """Open another session, in plain float32, for tiles that came out wrong."""
+    return open_session(model, runtime="onnxruntime", threads=1)

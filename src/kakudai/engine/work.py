@@ -1,0 +1,120 @@
+"""What is done to one picture: a plan is carried out, pass by pass, and its progress is counted."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from kakudai.engine.ensemble import Turn
+from kakudai.engine.loaded import Loaded, Run
+from kakudai.engine.memory import SMALLEST_TILE
+from kakudai.engine.plan import Plan
+from kakudai.engine.tools import Tools
+from kakudai.errors import OutOfMemory
+from kakudai.image.picture import Pixels
+from kakudai.image.resize import resize
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What all pictures of one upscaler share.
+
+    Args:
+        tools: The networks.
+        tile: Side of the tiles in input pixels; 0 is the whole picture, None leaves it to the engine.
+        turns: The result is the mean over these.
+        pool: Runs the tiles.
+    """
+
+    tools: Tools
+    tile: int | None
+    turns: tuple[Turn, ...]
+    pool: ThreadPoolExecutor
+
+
+class Work:
+    """One picture: which networks run on it, with which tiles, for how long.
+
+    Args:
+        shop: What it is done with.
+        plans: What is done to its colours, and, where it has any, to its alpha.
+        size: (height, width) of the picture.
+        progress: Called with (pixels done, pixels in all), counted in the input pixels of the passes.
+    """
+
+    def __init__(
+        self,
+        shop: Workshop,
+        plans: list[Plan],
+        size: tuple[int, int],
+        progress: Callable[[int, int], None] | None,
+    ) -> None:
+        self.tile, self.seconds = 0, 0.0
+        self._shop, self._progress = shop, progress
+        self._counting = threading.Lock()
+        self._done, pixels, scale = 0, size[0] * size[1], shop.tools.scale
+        self._total = sum(
+            pixels * (sum(scale ** (2 * k) for k in range(plan.passes)) + (plan.denoising == "before"))
+            for plan in plans
+        )
+
+    def carry_out(self, plan: Plan, image: Pixels) -> Pixels:
+        """Carry out a plan: (H, W, 1 | 3) -> (*plan.size, 1 | 3) of the same dtype.
+
+        Between passes, and before the last resize, 8-bit pictures are kept in 16 bits, so that they are rounded once.
+        """
+        dtype = image.dtype
+        between = np.dtype(np.uint16) if dtype.kind == "u" else dtype
+        steps = self._steps(plan)
+        scale = int(np.prod([loaded.model.scale for loaded in steps], dtype=np.int64))
+        reached = (image.shape[0] * scale, image.shape[1] * scale)
+        for number, loaded in enumerate(steps, 1):
+            last = number == len(steps) and reached == plan.size
+            image = self._pass(loaded, image, dtype if last else between)
+        if reached == plan.size:
+            return image
+        shrinks = plan.size[0] <= reached[0] and plan.size[1] <= reached[1]
+        return resize(image, plan.size, kernel="lanczos3", linear_light=shrinks, dtype=dtype)
+
+    def _steps(self, plan: Plan) -> list[Loaded]:
+        """Name the networks of a plan, in their order."""
+        tools = self._shop.tools
+        steps = [tools.enlarging] * plan.passes
+        if plan.denoising == "within":
+            steps[0] = tools.combined
+        elif plan.denoising == "before":
+            steps.insert(0, tools.denoising)
+        known = [loaded for loaded in steps if loaded is not None]
+        assert len(known) == len(steps), "a plan has only passes that there are networks for"
+        return known
+
+    def _pass(self, loaded: Loaded, image: Pixels, dtype: DTypeLike) -> Pixels:
+        """Run a network once, with smaller and smaller tiles until they fit into memory."""
+        run = Run(self._shop.turns, self._shop.pool, self._advance)
+        tile = loaded.first_tile(image.shape[0], image.shape[1], self._shop.tile)
+        done, started = self._done, time.perf_counter()
+        while True:
+            self.tile = self.tile or tile
+            try:
+                return loaded.run(image, tile, dtype, run)
+            except MemoryError as error:
+                if tile <= SMALLEST_TILE:
+                    raise OutOfMemory(
+                        f"no memory for a tile of {tile} pixels: {error}",
+                        "close other programs, or use a smaller model",
+                    ) from error
+                tile, self._done = max(SMALLEST_TILE, tile // 2), done
+                self.tile = tile
+            finally:
+                self.seconds += time.perf_counter() - started
+                started = time.perf_counter()
+
+    def _advance(self, pixels: int) -> None:
+        with self._counting:
+            self._done += pixels
+            if self._progress:
+                self._progress(self._done, self._total)
