@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.small_models import convolutional, nearest, spoiled, with_external_data, without_metadata
+from tests.families import COMBINED, ENLARGED, make_family
+from tests.small_models import convolutional, nearest, spoiled, with_external_data
 
 from kakudai.cli.main import run
 from kakudai.engine.upscaler import Upscaler
@@ -207,7 +208,7 @@ def test_json_has_stable_keys(folder: Path, capsys) -> None:
     line = json.loads(capsys.readouterr().out)
     assert set(line) == {
         "schema", "input", "status", "output", "input_size", "output_size", "seconds", "network_seconds",
-        "passes", "tile", "model", "runtime", "notes",
+        "passes", "denoising", "tile", "model", "runtime", "notes",
     }  # fmt: skip
     assert (line["schema"], line["input_size"], line["output_size"]) == (1, [30, 20], [60, 40])
 
@@ -254,7 +255,6 @@ def test_a_format_that_is_not_written_becomes_png(folder: Path, capsys) -> None:
         (["-m", "missing.onnx"], "no model file"),
         (["-m", "text.onnx"], "not an ONNX network"),
         (["-m", "short.onnx"], "truncated"),
-        (["-m", "foreign.onnx"], "no kakudai metadata"),
         (["-m", "external.onnx"], "other files"),
     ],
 )
@@ -262,7 +262,6 @@ def test_wrong_usage_is_one_line_a_hint_and_code_2(folder: Path, options: list[s
     picture("a.png")
     (folder / "text.onnx").write_text("not a network at all")
     (folder / "short.onnx").write_bytes(convolutional()[:-300])
-    (folder / "foreign.onnx").write_bytes(without_metadata())
     (folder / "external.onnx").write_bytes(with_external_data())
     assert run(["upscale", "a.png", *([] if "-m" in options else ["-m", "net.onnx"]), *options]) == 2
     lines = capsys.readouterr().err.splitlines()
@@ -366,3 +365,31 @@ def test_interrupting_keeps_what_is_done_and_leaves_no_rubbish(folder: Path) -> 
     for path in done:
         assert read_image(path).width == 3600
     assert all(path.suffix == ".png" and not path.name.startswith(".") for path in done)
+
+
+def test_a_folder_of_waifu2x_networks_removes_noise_as_strongly_as_is_asked(folder: Path, capsys) -> None:
+    make_family(folder / "up/photo", "noise1_scale2.0x", "scale2.0x")
+    write_image(Picture(np.full((20, 30, 3), 32768, np.uint16)), "a.png")
+    assert upscale("a.png", "-o", "b.png", "-d", "100", "--json", model="up") == 0
+    output = capsys.readouterr()
+    assert "note: up/photo has noise levels 1: level 1 is used instead of 3" in output.err
+    assert json.loads(output.out)["denoising"] == "within"
+    assert json.loads(output.out)["model"] == "up/photo noise 1"
+    assert abs(read_image("b.png").color.mean() / 32768 - COMBINED[1]) < 1e-4
+    assert upscale("a.png", "-o", "c.png", "-d", "0", "-q", model="up") == 0
+    assert abs(read_image("c.png").color.mean() / 32768 - ENLARGED) < 1e-4
+    assert upscale("a.png", "-d", "0", "-s", "4", "--dry-run", model="up") == 0
+    assert "2 x up/photo" in capsys.readouterr().out
+    assert upscale("a.png", "-d", "200", model="up") == 2
+    assert upscale("a.png", "-d", "20") == 2
+
+
+def test_the_mean_over_turned_pictures(folder: Path) -> None:
+    (folder / "net.onnx").write_bytes(convolutional())
+    picture("a.png")
+    assert upscale("a.png", "-o", "b.png", "--tta", "8", "-q") == 0
+    with Upscaler(model="net.onnx", tta=8) as eight, Upscaler(model="net.onnx") as one:
+        color = read_image("a.png").color
+        np.testing.assert_array_equal(read_image("b.png").color, eight.upscale(color))
+        assert (eight.upscale(color) != one.upscale(color)).any()
+    assert upscale("a.png", "--tta", "5") == 2

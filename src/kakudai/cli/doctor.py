@@ -38,6 +38,7 @@ def collect() -> dict[str, dict[str, Any]]:
     from kakudai import __version__
     from kakudai.engine.memory import available_bytes
     from kakudai.engine.runtimes import available, usable_processors
+    from kakudai.models import store
 
     runtimes = available()
     free = available_bytes()
@@ -59,6 +60,7 @@ def collect() -> dict[str, dict[str, Any]]:
         },
         "formats": _formats(),
         "models": _models(),
+        "folders": {"imported": str(store.data_folder()), "conversions": str(store.cache_folder())},
         "check": _check(),
     }
 

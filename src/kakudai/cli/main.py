@@ -10,12 +10,26 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import Abort
 
-from kakudai.cli import compare, data, doctor, evaluate, features, models, networks, plot, report_run, train, upscale
+from kakudai.cli import (
+    compare,
+    data,
+    doctor,
+    evaluate,
+    features,
+    models,
+    networks,
+    plot,
+    report_run,
+    train,
+    upscale,
+    waifu2x,
+)
 from kakudai.cli.report import Interrupted, report_error, say
 from kakudai.errors import UsageError
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "upscale": upscale.upscale,
+    "waifu2x": waifu2x.waifu2x,
     "compare": compare.compare,
     "evaluate": evaluate.evaluate,
     "features": features.features,
@@ -113,6 +127,8 @@ def complete(words: list[str]) -> list[str]:
     """
     if not words:
         return ["--help"]
+    if words[0] == "waifu2x":
+        return ["waifu2x", *waifu2x.understood(words[1:])]
     if words[0] in {**COMMANDS, **GROUPS}:
         return words
     first = words[0]

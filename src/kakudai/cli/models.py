@@ -1,4 +1,4 @@
-"""`kakudai models`: list, show, verify."""
+"""`kakudai models`: list, show, verify, import, export, remove."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kakudai.cli.progress import counting
-from kakudai.cli.report import one_line
+from kakudai.cli.report import one_line, printable, say
 from kakudai.cli.table import print_table
 
 if TYPE_CHECKING:
@@ -34,15 +34,16 @@ def group(context: typer.Context) -> None:
 
 @app.command("list")
 def list_all(as_json: AsJson = False) -> None:
-    """List the shipped networks.
+    """List the shipped networks, then the imported ones.
 
     Example: kakudai models list
     """
     from kakudai.models import list_models
 
-    models = list_models()
+    shipped, imported = list_models(), _imported()
+    models = shipped + imported
     if as_json:
-        typer.echo(json.dumps([_summary(model) for model in models]))
+        typer.echo(json.dumps([{**_summary(model), "imported": model in imported} for model in models]))
         return
     rows = [
         [
@@ -52,7 +53,7 @@ def list_all(as_json: AsJson = False) -> None:
             f"{model.parameters:,}",
             f"{len(model.data) / 1024:.0f}",
             *(_psnr(model, name) for name in SETS),
-            model.card.get("licence", "-"),
+            one_line(model.card.get("licence", "-")),
         ]
         for model in models
     ]
@@ -65,9 +66,9 @@ def show(name: Annotated[str, typer.Argument(help="Name or path.")], as_json: As
 
     Example: kakudai models show photo-x2
     """
-    from kakudai.models import find_model
+    from kakudai.engine.loading import load_model
 
-    model = find_model(name)
+    model = load_model(name)
     if as_json:
         typer.echo(json.dumps({**model.card, "quality": model.quality}))
         return
@@ -96,16 +97,17 @@ def verify(
 
     Example: kakudai models verify photo-x2 --set ../shared/data/test/Set5
     """
+    from kakudai.engine.loading import load_model
     from kakudai.errors import PictureNotFound, UsageError
     from kakudai.evaluate.measure import set_name
-    from kakudai.models import find_model, list_models
+    from kakudai.models import list_models
 
     if not sets:
         raise UsageError("no test set is named", "for example: --set ../shared/data/test/Set5")
     for folder in sets:
         if not folder.is_dir():
             raise PictureNotFound(f"{folder} is not a folder", "name the folder of a test set, such as Set5")
-    models = [find_model(name) for name in names] if names else list_models()
+    models = [load_model(name) for name in names] if names else list_models()
     rows = [row for model in models for folder in sets for row in _verify(model, folder)]
     if not rows:
         known = sorted({key for model in models for key in model.quality})
@@ -117,6 +119,125 @@ def verify(
     else:
         print_table(["model", "set", "", "card", "measured", "difference", ""], [_shown(row) for row in rows])
     return 0 if all(row["ok"] for row in rows) else 1
+
+
+@app.command("import")
+def take_in(
+    file: Annotated[Path, typer.Argument(help="Model file: .onnx, .json, .param, .pth, .pt or .safetensors.")],
+    name: Annotated[str | None, typer.Option(help="What to call it; the name of the file if not given.")] = None,
+    licence: Annotated[str | None, typer.Option(help="Licence that its weights are under, for its card.")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Take the place of an imported one of that name.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Take a model file of any kind in, so that -m NAME finds it.
+
+    Nothing in the file is executed. Where it lies is said by `kakudai doctor` and decided by KAKUDAI_HOME.
+
+    Example: kakudai models import 4x-UltraSharp.pth --name ultrasharp
+    """
+    from kakudai.engine.loading import describe, import_model
+
+    model = import_model(file, name=name, licence=licence, replace_old=replace)
+    if as_json:
+        typer.echo(json.dumps(model.card))
+        return
+    typer.echo(f"{model.name}: {one_line(describe(model))}")
+    typer.echo(f"use it with: kakudai upscale photo.jpg -m {model.name}")
+
+
+@app.command("export")
+def give_out(
+    name: Annotated[str, typer.Argument(help="Name or path.")],
+    to: Annotated[str, typer.Option("--to", help="onnx, waifu2x-json, ncnn or safetensors.")] = "onnx",
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="File; NAME with the ending of its kind if not given.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
+) -> None:
+    """Write a model for another program. ncnn models are two files, .param and .bin.
+
+    Example: kakudai models export photo-x2 --to ncnn -o photo.param
+    """
+    from kakudai.engine.loading import load_model
+    from kakudai.errors import OutputExists
+    from kakudai.image.writing import write_whole
+
+    check_kind(to)
+    model = load_model(name)
+    first = output or Path(model.name + ENDINGS[to][0])
+    written = [first, *(first.with_suffix(ending) for ending in ENDINGS[to][1:])]
+    for path in written:
+        if path.exists() and not overwrite:
+            raise OutputExists(f"there is a file {path} already", "add --overwrite, or name another with -o")
+    for path, data in zip(written, _exported(model, to), strict=True):
+        write_whole(path, data)
+        typer.echo(printable(str(path)))
+
+
+@app.command()
+def remove(name: Annotated[str, typer.Argument(help="Name of an imported model.")]) -> None:
+    """Delete an imported model.
+
+    Example: kakudai models remove ultrasharp
+    """
+    from kakudai.models import store
+
+    store.remove(name)
+    typer.echo(f"{name} is removed")
+
+
+ENDINGS = {
+    "onnx": (".onnx",),
+    "waifu2x-json": (".json",),
+    "ncnn": (".param", ".bin"),
+    "safetensors": (".safetensors",),
+}
+"""Kinds of model files that can be written, and how their files end."""
+
+
+def check_kind(kind: str) -> None:
+    """Refuse a kind of file that cannot be written.
+
+    Raises:
+        UsageError: There is no such kind.
+    """
+    from kakudai.errors import UsageError
+
+    if kind not in ENDINGS:
+        raise UsageError(f"--to is {kind!r}", f"accepted are {', '.join(ENDINGS)}")
+
+
+def _exported(model: "Model", kind: str) -> list[bytes]:
+    """Return the content of the files that a model becomes."""
+    if kind == "onnx":
+        return [model.data]
+    if kind == "safetensors":
+        from kakudai.convert.to_safetensors import export_safetensors
+        from kakudai.engine.loading import open_network
+
+        return [export_safetensors(model.data, model.name, open_network)]
+    if kind == "waifu2x-json":
+        from kakudai.convert.to_waifu2x_json import export_json
+
+        return [export_json(model.data, model.name)]
+    from kakudai.convert.to_ncnn import export_ncnn
+
+    param, weights = export_ncnn(model.data, model.name)
+    return [param.encode(), weights]
+
+
+def _imported() -> list["Model"]:
+    """Return the imported models; one that cannot be read is said and left out."""
+    from kakudai.errors import ModelInvalid
+    from kakudai.models import find_model, store
+
+    models = []
+    for name in store.imported_names():
+        try:
+            models.append(find_model(name))
+        except ModelInvalid as error:
+            say(f"warning: {one_line(error.message)}")
+    return models
 
 
 def _verify(model: "Model", folder: Path) -> list[dict[str, Any]]:

@@ -118,9 +118,10 @@ def resuming() -> str:
 def export(recipe: Path, folder: Path, pack: "Pack", sets: list[Path]) -> Path:
     """Write the best network of a finished run, measure it, and write it again with its figures."""
     from kakudai.cli.doctor import processor_name
+    from kakudai.convert.torch_export import merged_for_use
     from kakudai.train.build import save_weights
     from kakudai.train.card import commit, describe_data
-    from kakudai.train.export import Provenance, export_onnx, merged_for_use, trained_network
+    from kakudai.train.export import Provenance, export_onnx, trained_network
 
     trained = trained_network(folder)
     settings = trained.recipe

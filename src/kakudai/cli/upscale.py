@@ -1,7 +1,7 @@
 """`kakudai upscale`."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,11 +42,22 @@ def upscale(
     width: Annotated[int | None, typer.Option(help="Width of the result in pixels.")] = None,
     height: Annotated[int | None, typer.Option(help="Height of the result in pixels.")] = None,
     fit: Annotated[str | None, typer.Option(metavar="WxH", help="Box that the result fits into.")] = None,
-    model: Annotated[str, typer.Option("-m", "--model", help="Name from `kakudai models list`, or path.")] = "auto",
+    model: Annotated[
+        str, typer.Option("-m", "--model", help="Name from `kakudai models list`, or path of a model of any program.")
+    ] = "auto",
+    denoise: Annotated[
+        int | None,
+        typer.Option(
+            "-d", "--denoise", help="0 to 100, for folders of waifu2x networks: 25, 50, 75, 100 are levels 0-3."
+        ),
+    ] = None,
     tile: Annotated[
         str, typer.Option(help="Side of the tiles in pixels, auto, or whole. Changes time and memory only.")
     ] = "auto",
-    runtime: Annotated[str, typer.Option(help="auto, onnxruntime or openvino.")] = "auto",
+    tta: Annotated[
+        int, typer.Option(help="1, 2, 4 or 8: mean over the picture turned and mirrored, at as many times the time.")
+    ] = 1,
+    runtime: Annotated[str, typer.Option(help="auto, onnxruntime, openvino or ncnn.")] = "auto",
     device: Annotated[str, typer.Option(help="auto or cpu.")] = "auto",
     threads: Annotated[int | None, typer.Option(help="Processor threads; all if not given.")] = None,
     format: Annotated[  # noqa: A002 - the word of the command line
@@ -86,7 +97,9 @@ def upscale(
         height=height,
         fit=parse_fit(fit),
         model=model,
+        denoise=denoise,
         tile=parse_tile(tile),
+        tta=tta,
         runtime=runtime,  # type: ignore[arg-type]  # open_session names what is accepted
         device=device,
         threads=threads,
@@ -94,6 +107,7 @@ def upscale(
         label = size_label(scale, width, height, fit)
         naming = Naming(output, label, extension_of(options.format), writable_extensions(), on_exists)  # type: ignore[arg-type]
         batch = Batch(upscaler, options, as_json=as_json, quiet=quiet, fail_fast=fail_fast)
+        batch.note(upscaler.notes)
         found = list(find_pictures(inputs, readable_extensions(), recursive=recursive))
         assignments = [problem for problem in found if isinstance(problem, Assignment)]
         assignments += assign_targets([picture for picture in found if isinstance(picture, Found)], naming)
@@ -193,6 +207,11 @@ class Batch:
         self.failures: list[tuple[str, Exception]] = []
         self.pictures = 0
 
+    def note(self, notes: Iterable[str]) -> None:
+        """Say what holds for all pictures."""
+        for note in notes if not self.quiet else ():
+            say(f"note: {note}")
+
     def refuse(self, assignments: list[Assignment]) -> None:
         """Say what cannot even be begun."""
         self.pictures = len(assignments)
@@ -235,12 +254,13 @@ class Batch:
                 continue
             size, result = (picture.width, picture.height), (plan.size[1], plan.size[0])
             target = STREAM if not isinstance(job.target, Path) else str(job.target)
-            steps = f"{plan.passes} x {self._model()}" if plan.passes else "resize"
+            steps = f"{plan.runs} x {self._model()}" if plan.runs else "resize"
             fields = {
                 "output": target,
                 "input_size": size,
                 "output_size": result,
                 "passes": plan.passes,
+                "denoising": plan.denoising,
                 "model": self._model(),
             }
             self._print(job.name, "planned", **fields)
@@ -291,6 +311,7 @@ class Batch:
             seconds=round(result.seconds, 3),
             network_seconds=round(result.report.network_seconds, 3),
             passes=result.report.plan.passes,
+            denoising=result.report.plan.denoising,
             tile=result.report.tile,
             model=self._model(),
             runtime=self.upscaler.runtime,
@@ -300,7 +321,7 @@ class Batch:
             for note in result.notes:
                 line(f"warning: {result.job.name}: {note}")
             size = sizes(result.input_size, result.output_size)
-            how = self._model() if result.report.plan.passes else "resize"
+            how = self._model() if result.report.plan.runs else "resize"
             line(f"{result.job.name} -> {target}  {size}  {how}  {result.seconds:.2f} s")
 
     def _fail(self, name: str, error: Exception, line: Any = say, **fields: Any) -> None:
@@ -330,7 +351,7 @@ class Batch:
         return 1 if self.failures else 0
 
     def _model(self) -> str:
-        return str(getattr(self.upscaler.model, "name", "network"))
+        return self.upscaler.name
 
 
 def sizes(before: tuple[int, int], after: tuple[int, int]) -> str:

@@ -1,0 +1,84 @@
+"""`kakudai models import`, `export`, `remove`, and what `list` says of imported ones."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.convert.foreign_networks import Foreign
+
+from kakudai.cli.main import run
+from kakudai.models import find_model
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("KAKUDAI_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "theirs.onnx").write_bytes(Foreign().data())
+    return tmp_path
+
+
+def test_import_list_show_remove(folder: Path, capsys) -> None:
+    assert run(["models", "import", "theirs.onnx", "--name", "mine", "--licence", "MIT"]) == 0
+    assert "mine: onnx, 2x, halo 2" in capsys.readouterr().out
+    assert run(["models", "list", "--json"]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+    assert (rows["mine"]["imported"], rows["mine"]["licence"], rows["photo-x2"]["imported"]) == (True, "MIT", False)
+    assert run(["models"]) == 0
+    assert "mine" in capsys.readouterr().out
+    assert run(["models", "show", "mine"]) == 0
+    assert "it takes 'image' float32 NCHW RGB 0..1" in capsys.readouterr().out
+    assert run(["models", "import", "theirs.onnx", "--name", "mine"]) == 1
+    assert "there is an imported model mine already" in capsys.readouterr().err
+    assert run(["models", "import", "theirs.onnx", "--name", "mine", "--replace", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["licence"] == "unknown"
+    assert run(["models", "remove", "mine"]) == 0
+    assert run(["models", "remove", "mine"]) == 2
+    assert "imported are: none" in capsys.readouterr().err
+
+
+def test_list_goes_on_where_an_imported_model_is_broken(folder: Path, capsys) -> None:
+    assert run(["models", "import", "theirs.onnx"]) == 0
+    (folder / "home/models/theirs/model.onnx").write_bytes(b"broken")
+    assert run(["models", "list"]) == 0
+    output = capsys.readouterr()
+    assert "photo-x2" in output.out
+    assert "warning: the imported model theirs is not an ONNX network" in output.err
+
+
+def test_a_card_cannot_write_on_the_terminal(folder: Path, capsys) -> None:
+    assert run(["models", "import", "theirs.onnx", "--licence", "\x1b[2Jgone"]) == 0
+    assert run(["models", "list"]) == 0
+    assert run(["models", "show", "theirs"]) == 0
+    assert "\x1b[2J" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("kind", "files"),
+    [
+        ("onnx", ["photo-x2.onnx"]),
+        ("ncnn", ["photo-x2.param", "photo-x2.bin"]),
+        ("safetensors", ["photo-x2.safetensors"]),
+    ],
+)
+def test_export_writes_files_that_import_takes(kind: str, files: list[str], folder: Path, capsys) -> None:
+    assert run(["models", "export", "photo-x2", "--to", kind]) == 0
+    assert capsys.readouterr().out.split() == files
+    assert run(["models", "export", "photo-x2", "--to", kind]) == 1
+    assert f"there is a file {files[0]} already" in capsys.readouterr().err
+    assert run(["models", "export", "photo-x2", "--to", kind, "--overwrite"]) == 0
+    assert run(["models", "import", files[0], "--name", "back"]) == 0
+    model = find_model("back")
+    assert model.scale == 2
+    assert model.parameters >= 47_716  # ncnn has no place to say which filters are fixed
+
+
+def test_export_refuses_what_it_cannot_write(folder: Path, capsys) -> None:
+    assert run(["models", "export", "photo-x2", "--to", "caffe"]) == 2
+    assert run(["models", "export", "photo-x2", "--to", "waifu2x-json"]) == 2
+    assert run(["models", "export", "photo-x2", "-o", "nowhere/x.onnx"]) == 1
+    assert run(["models", "export", "nothing"]) == 2
+    errors = capsys.readouterr().err
+    assert "accepted are onnx, waifu2x-json, ncnn, safetensors" in errors
+    assert "unexpected" not in errors
+    assert not list(folder.glob("*.json"))
