@@ -8,11 +8,12 @@ from kakudai.convert.graph import GraphBuilder
 CARD = {"name": "pooled", "scale": "2", "halo": "none", "multiple": "4", "border": "edge"}
 
 
-def valley(*, border: str = "edge", padded: bool = False, seed: int = 0) -> bytes:
+def valley(*, border: str = "edge", padded: bool = False, one_way: bool = False, seed: int = 0) -> bytes:
     """A network of waifu2x's kind with two averages, one inside the other's reach: down by 2, up by 2, enlarged by 2.
 
     Args:
         padded: Convolutions are padded with zeros, as in most networks, instead of the picture by its edge pixels.
+        one_way: Everything sees the picture as it was continued, as in waifu2x's cunet.
     """
     rng = np.random.default_rng(seed)
     build = GraphBuilder()
@@ -36,6 +37,6 @@ def valley(*, border: str = "edge", padded: bool = False, seed: int = 0) -> byte
     up = excited(build.leaky_relu(build.conv(up, weights(8, 8, 3), pad=pad), 0.1), 8)
     detail = build.conv(up, 0.05 * weights(12, 8, 3), pad=pad)
     detail = build.depth_to_space(detail, 2)
-    anchor = build.resize(build.input, 2)
+    anchor = build.crop(build.resize(x, 2), 28) if one_way else build.resize(build.input, 2)
     y = build.add(anchor, detail if padded else build.crop(detail, 18))
     return finish(Converted(build.model(y), {**CARD, "border": border}))

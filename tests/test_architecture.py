@@ -93,6 +93,15 @@ def test_nothing_heavy_is_loaded_without_need(words: list[str]) -> None:
     assert result.stdout.splitlines()[-1].split() == ["loaded:"]
 
 
+def test_finding_a_model_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, kakudai\nkakudai.find_model('photo')\nkakudai.upscale, kakudai.Upscaler\n"
+        f"print('loaded:', *[name for name in {HEAVY!r} if name in sys.modules and name != 'pyvips'])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.split() == ["loaded:"]
+
+
 def is_option(argument: ast.arg) -> bool:
     """Say whether an argument is an option of the command line, which Typer passes by name."""
     return argument.annotation is not None and ast.unparse(argument.annotation).startswith("Annotated[")

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kakudai import errors
+    from kakudai.engine.loading import load_model as find_model
     from kakudai.engine.shortcut import upscale
     from kakudai.engine.upscaler import Upscaler
     from kakudai.image.files import read_image, write_image
     from kakudai.image.picture import Picture
-    from kakudai.models import find_model, list_models
+    from kakudai.models import list_models
 
 __all__ = [
     "Picture",
@@ -35,22 +36,27 @@ __all__ = [
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Picture": "image.picture",
-    "Upscaler": "engine.upscaler",
-    "errors": "errors",
-    "find_model": "models",
-    "list_models": "models",
-    "read_image": "image.files",
-    "upscale": "engine.shortcut",
-    "write_image": "image.files",
+    "Picture": ("image.picture", "Picture"),
+    "Upscaler": ("engine.upscaler", "Upscaler"),
+    "errors": ("errors", ""),
+    "find_model": ("engine.loading", "load_model"),
+    "list_models": ("models", "list_models"),
+    "read_image": ("image.files", "read_image"),
+    "upscale": ("engine.shortcut", "upscale"),
+    "write_image": ("image.files", "write_image"),
 }
+"""Name -> the module that has it, and what it is called there; nothing is the module itself.
+
+`find_model` takes files of other programs and folders, too, which the one of `kakudai.models` knows nothing of.
+"""
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = import_module(f"{__name__}.{_HOMES[name]}")
-    return module if name == "errors" else getattr(module, name)
+    home, own_name = _HOMES[name]
+    module = import_module(f"{__name__}.{home}")
+    return getattr(module, own_name) if own_name else module
 
 
 def __dir__() -> list[str]:

@@ -3,8 +3,10 @@
 import json
 from pathlib import Path
 
+import onnx
 import pytest
 from tests.convert.foreign_networks import Foreign
+from tests.small_models import CARD, nearest
 
 from kakudai.cli.main import run
 from kakudai.models import find_model
@@ -71,6 +73,27 @@ def test_export_writes_files_that_import_takes(kind: str, files: list[str], fold
     model = find_model("back")
     assert model.scale == 2
     assert model.parameters >= 47_716  # ncnn has no place to say which filters are fixed
+
+
+def test_export_writes_where_it_was_told(folder: Path, capsys) -> None:
+    """Neither over its own second file, nor where a model's name leads."""
+    assert run(["models", "export", "photo-x2", "--to", "ncnn", "-o", "x.bin"]) == 2
+    assert "x.bin would be both files" in capsys.readouterr().err
+    (folder / "evil.onnx").write_bytes(nearest(name="../evil"))
+    assert run(["models", "export", "evil.onnx", "-o", "copy.onnx"]) == 0
+    assert run(["models", "export", "evil.onnx", "--overwrite"]) == 0
+    assert capsys.readouterr().out.split() == ["copy.onnx", "evil.onnx"]
+
+
+def test_a_file_that_says_little_is_listed_all_the_same(folder: Path, capsys) -> None:
+    card = {key: CARD[key] for key in ("name", "scale", "halo", "multiple", "color", "parameters", "quality")}
+    model = onnx.load_from_string(nearest())
+    onnx.helper.set_model_props(model, {f"kakudai.{key}": value for key, value in card.items()})
+    (folder / "little.onnx").write_bytes(model.SerializeToString())
+    assert run(["models", "import", "little.onnx"]) == 0
+    assert "little: unknown, 2x, halo 0" in capsys.readouterr().out
+    assert run(["models", "list", "--json"]) == 0
+    assert [row["licence"] for row in json.loads(capsys.readouterr().out) if row["name"] == "little"] == [None]
 
 
 def test_export_refuses_what_it_cannot_write(folder: Path, capsys) -> None:

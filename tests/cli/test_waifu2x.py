@@ -44,6 +44,7 @@ def result(name: str) -> tuple[float, tuple[int, int]]:
         ("", COMBINED[0], 2),
         ("-n 2 -s 2", COMBINED[2], 2),
         ("-n -1", ENLARGED, 2),
+        ("-n-1", ENLARGED, 2),
         ("-n -1 -s 4", ENLARGED**2, 4),
         ("-n 3 -s 1", NOISE[3], 1),
         ("-n 1 -s 4 -t 64 -m models-cunet -x -g 0 -j 1:2:2 -v -f png", COMBINED[1] * ENLARGED, 4),
@@ -134,6 +135,10 @@ def test_options_without_meaning_are_named(capsys) -> None:
         ("-i a.png -o out.png -t big", 2, "tile size"),
         ("-i a.png -o out.png -t 8", 2, "the tile is 8"),
         ("-i a.png -o out.png -s 32", 2, "scale is 32"),
+        ("-i a.png -o out.png --depth 5", 2, "depth is 5"),
+        ("-i a.png -o out.png -n -1 -s 1 -m models-cunet/noise1_model.onnx", 2, "denoise is 0"),
+        ("-i a.png -o out.png -n 1 -m photo", 2, "no strength"),
+        ("-i a.png -o out.png --method noise -m photo", 2, "no strength"),
         ("-i a.png -o out.png -m nowhere/models", 2, "no model file"),
         ("-i a.png -o out.png -x --tta-level 3", 2, "tta is 3"),
         ("-i a.png -o out.png --grayscale", 2, "--grayscale"),
@@ -170,6 +175,22 @@ def test_a_folder_that_only_enlarges_says_so_or_refuses(folder: Path, capsys) ->
     assert run(["waifu2x", "-i", "a.png", "-o", "b.png", "-m", "plain", "-n", "1"]) == 2
 
 
+def test_one_network_does_what_it_does(folder: Path, capsys) -> None:
+    network = folder / "models-cunet/noise2_model.onnx"
+    assert run(["waifu2x", "-i", "a.png", "-o", "out.png", "-m", str(network), "-s", "1", "-n", "2"]) == 0
+    assert result("out.png") == (pytest.approx(NOISE[2], abs=2e-4), (16, 12))
+    assert "noise stays" not in capsys.readouterr().err
+    network = folder / "models-cunet/scale2.0x_model.onnx"
+    assert run(["waifu2x", "-i", "a.png", "-o", "out.png", "-m", str(network)]) == 0
+    assert "is one network: noise stays unless that removes it" in capsys.readouterr().err
+
+
+def test_a_folder_without_a_network_for_noise_alone_is_not_asked_for_it(folder: Path, capsys) -> None:
+    make_family(folder / "plain", "scale2.0x")
+    assert run(["waifu2x", "-i", "a.png", "-o", "b.png", "-m", "plain", "--method", "noise"]) == 2
+    assert "no network that removes noise" in capsys.readouterr().err
+
+
 def test_a_style_chooses_among_folders(folder: Path) -> None:
     make_family(folder / "models/up/art", "scale2.0x")
     make_family(folder / "models/up/photo", "noise0_scale2.0x", "scale2.0x")
@@ -193,6 +214,7 @@ def test_a_style_chooses_among_folders(folder: Path) -> None:
         ("-i -x.png -o y_z.png", "-i -x.png -o y_z.png"),
         ("--gpu 0 1 2 -i a", "--gpu 0 -i a"),
         ("-g -1 -n -1", "-g -1 -n -1"),
+        ("-n-1 -s2", "-n-1 -s2"),
     ],
 )
 def test_spellings_become_one(words: str, expected: str) -> None:

@@ -71,7 +71,8 @@ def run_native(param: str, weights: bytes, x: np.ndarray) -> np.ndarray:
         assert net.load_param_mem(param) == 0
         assert net.load_model(str(path)) == 0
     extractor = net.create_extractor()
-    extractor.input(net.input_names()[0], ncnn.Mat(np.ascontiguousarray(x)).clone())
+    x = np.ascontiguousarray(x)  # ncnn takes its address and does not hold it
+    extractor.input(net.input_names()[0], ncnn.Mat(x).clone())
     code, result = extractor.extract(net.output_names()[0])
     assert code == 0
     return np.array(result)

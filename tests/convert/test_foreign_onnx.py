@@ -44,6 +44,7 @@ def wanted() -> tuple[np.ndarray, np.ndarray]:
         ({"opset": 11}, "NCHW RGB", 1e-6),
         ({"opset": 21}, "NCHW RGB", 1e-6),
         ({"block": 4}, "NCHW RGB", 1e-6),
+        ({"block": 3}, "NCHW RGB", 1e-6),
     ],
 )  # fmt: skip
 def test_the_same_pixels_come_out(wishes: dict[str, Any], said: str, tolerance: float, wanted) -> None:

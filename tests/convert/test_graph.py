@@ -1,4 +1,4 @@
-"""convert/graph.py, card.py and geometry.py: what is built, what is checked, what is measured."""
+"""convert/graph.py, card.py, geometry.py and walk.py: what is built, what is checked, what is measured."""
 
 from collections.abc import Callable
 
@@ -12,8 +12,9 @@ from torch import nn
 from torch.nn import functional
 
 from kakudai.convert.card import Converted, count_multiply_adds, finish
-from kakudai.convert.geometry import Geometry, UnknownGeometry, lengths, measure_geometry
+from kakudai.convert.geometry import Geometry, lengths, measure_geometry
 from kakudai.convert.graph import GraphBuilder
+from kakudai.convert.walk import UnknownGeometry
 from kakudai.errors import ModelInvalid, RuntimeUnavailable
 from kakudai.image.resize import phase_kernels, resize
 from kakudai.models.onnx_file import read_metadata
@@ -205,6 +206,67 @@ def test_halo_is_what_a_changed_pixel_changes() -> None:
     data = model.SerializeToString()
     rows = np.nonzero((run_onnx(data, x) != run_onnx(data, changed)).any(axis=(0, 2)))[0] // 2
     assert max(20 - rows.min(), rows.max() - 20) == halo
+
+
+def without_an_attribute(model: onnx.ModelProto, name: str) -> onnx.ModelProto:
+    for node in model.graph.node:
+        for attribute in [attribute for attribute in node.attribute if attribute.name == name]:
+            node.attribute.remove(attribute)
+    return model
+
+
+def test_nearest_neighbours_are_rounded_as_onnx_says_where_a_file_does_not() -> None:
+    builder = GraphBuilder()
+    model = builder.model(builder.resize(builder.input, 2))
+    assert measure_geometry(model).halo == 0
+    assert measure_geometry(without_an_attribute(model, "nearest_mode")).halo == 1
+
+
+@pytest.mark.parametrize("kind", ["corners", "constant", "slice"])
+def test_what_depends_on_its_place_has_no_known_geometry(kind: str) -> None:
+    builder = GraphBuilder()
+    x = builder.input
+    if kind == "corners":
+        scales = builder.constant(np.array([1, 1, 2, 2], np.float32))
+        y = builder._add("Resize", [x, "", scales], mode="linear", coordinate_transformation_mode="align_corners")
+    elif kind == "slice":
+        bounds = [builder.constant(np.array(pair, np.int64)) for pair in ([0, 0], [8, 8], [2, 3])]
+        y = builder._add("Slice", [x, *bounds])
+    else:
+        y = builder.add(x, builder.constant(np.ones((1, 3, 8, 8), np.float32)))
+    with pytest.raises(UnknownGeometry, match=r"align_corners|a fixed number of pixels|a constant that is a picture"):
+        measure_geometry(builder.model(y))
+
+
+def test_kernels_computed_from_the_whole_picture_have_no_known_geometry() -> None:
+    builder = GraphBuilder()
+    mean = builder.unary("Transpose", builder.global_average_pool(builder.input), perm=[1, 0, 2, 3])
+    weight = builder.multiply(mean, builder.constant(random(3, 3, 1, 1)))
+    with pytest.raises(UnknownGeometry, match="Conv whose arguments depend on the picture"):
+        measure_geometry(builder.model(builder.binary("Conv", builder.input, weight)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("ConstantOfShape", np.array([1 << 20, 1 << 20], np.int64)),
+        ("ConstantOfShape", np.array([-1], np.int64)),
+        ("Range", np.array(1 << 40, np.int64)),
+        ("Transpose", np.zeros((100, 100), np.float32)),
+    ],
+)
+def test_constants_that_do_harm_are_not_computed(kind: str, value: np.ndarray) -> None:
+    builder = GraphBuilder()
+    builder.unary(kind, builder.constant(value))
+    with pytest.raises(UnknownGeometry, match=kind):
+        measure_geometry(builder.model(builder.conv(builder.input, random(3, 3, 1, 1))))
+
+
+def test_arguments_that_exporters_compute_are_followed() -> None:
+    builder = GraphBuilder()
+    pixels = builder.add(builder.constant(np.array([0, 0, 1, 1] * 2, np.int64)), builder.constant(np.int64(0)))
+    y = builder.conv(builder._add("Pad", [builder.input, pixels], mode="edge"), random(3, 3, 3, 3))
+    assert measure_geometry(builder.model(y)) == Geometry(1, 0, 1, 1)
 
 
 def test_sizes_of_all_tensors() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from hypothesis import given, settings
@@ -23,11 +24,13 @@ from tests.convert.weight_files import RunsCode, pickled, squeezed
 
 from kakudai.cli.main import run
 from kakudai.convert import unpickle
+from kakudai.convert.graph import GraphBuilder
 from kakudai.convert.source import read_source
 from kakudai.convert.unpickle import check_archive, read_tensors
 from kakudai.engine.loading import import_model, load_model
 from kakudai.errors import ModelError, ModelInvalid, ModelNotFound
 from kakudai.models import store
+from kakudai.networks.srvgg import SRVGGNetCompact
 
 WEIGHTS = {"params": {"a.weight": torch.rand(3, 4)}}
 
@@ -72,6 +75,41 @@ def other_archive(tmp_path: Path) -> bytes:
     return (tmp_path / "other.zip").read_bytes()
 
 
+def of_compact(**changes: torch.Tensor) -> bytes:
+    """A small SRVGGNetCompact with some weights changed, or more of them."""
+    state = SRVGGNetCompact(convolutions=2, channels=8).state_dict()
+    return save(state | {name.replace("_", "."): value for name, value in changes.items()})
+
+
+def of_edsr(block: int) -> bytes:
+    shapes = {"conv_first": (8, 3), f"body.{block}.conv1": (8, 8), "upsample.0": (32, 8), "conv_last": (3, 8)}
+    return save({f"{name}.weight": torch.ones(*shape, 3, 3) for name, shape in shapes.items()})
+
+
+def own(**metadata: str) -> bytes:
+    return save({"a": torch.ones(3)}, {"network": "espcn", "arguments": "{}", "scale": "2", **metadata})
+
+
+def resized(factor: float, *, unused: int = 1) -> bytes:
+    """A network that enlarges by a factor, and makes a constant of some side that nothing needs."""
+    builder = GraphBuilder()
+    builder.unary("ConstantOfShape", builder.constant(np.full(2, unused, np.int64)))
+    y = builder.resize(builder.input, factor)
+    return builder.model(builder.multiply(y, builder.global_average_pool(y))).SerializeToString()
+
+
+def endless() -> bytes:
+    """A network that never comes to an end."""
+    kinds = {"number": onnx.TensorProto.INT64, "more": onnx.TensorProto.BOOL, "picture": onnx.TensorProto.FLOAT}
+    given = [onnx.helper.make_tensor_value_info(name, kind, None) for name, kind in kinds.items()]
+    results = [onnx.helper.make_tensor_value_info(f"{name}.next", kinds[name], None) for name in ("more", "picture")]
+    steps = [onnx.helper.make_node("Identity", [name], [f"{name}.next"]) for name in ("more", "picture")]
+    body = onnx.helper.make_graph(steps, "body", given, results)
+    builder = GraphBuilder()
+    count, always = builder.constant(np.array(1 << 62)), builder.constant(np.array(True))
+    return builder.model(builder._add("Loop", [count, always, builder.input], body=body)).SerializeToString()
+
+
 HOSTILE: list[tuple[str, Callable[[Path], bytes], str]] = [
     ("code.pth", lambda tmp: pickled({"a": RunsCode(str(tmp / "executed"))}), "wants more than tensors: posix.system"),
     ("code.pt", lambda tmp: pickled(RunsCode(str(tmp / "executed")), legacy=True), "might run code"),
@@ -88,6 +126,37 @@ HOSTILE: list[tuple[str, Callable[[Path], bytes], str]] = [
     ("header.safetensors", lambda tmp: huge_header(), "header of"),
     ("overlap.safetensors", lambda tmp: overlapping(), "damaged"),
     ("nan.safetensors", lambda tmp: not_a_number(), "not numbers in 'body.0.weight'"),
+    ("none.safetensors", lambda tmp: of_compact(body_0_weight=torch.zeros(8, 0, 3, 3)), "no weights of a network"),
+    ("complex.safetensors", lambda tmp: save({"a": torch.zeros(2).to(torch.complex64)}), "no weights of a network"),
+    (
+        "f8.safetensors",
+        lambda tmp: save({"a": torch.full((2,), torch.nan).to(torch.float8_e5m2)}),
+        "not numbers in 'a'",
+    ),
+    (
+        "endless.safetensors",
+        lambda tmp: of_compact(**{f"body_{10**9}_weight": torch.ones(3, 8, 3, 3)}),
+        "convolutions is",
+    ),
+    ("endless.pth", lambda tmp: of_edsr(10**9), "blocks is 1000000001"),
+    (
+        "rgba.safetensors",
+        lambda tmp: save(SRVGGNetCompact(in_channels=4, channels=8).state_dict()),
+        "4 channels|no network",
+    ),
+    ("channels.safetensors", lambda tmp: own(in_channels="x"), "metadata makes no sense"),
+    ("scale.safetensors", lambda tmp: own(scale="300"), "it enlarges 300 times"),
+    (
+        "widths.safetensors",
+        lambda tmp: own(network="waifu2x", arguments=json.dumps({"filters": "1-" * 9999})),
+        "19998 char",
+    ),
+    (
+        "kwargs.pth",
+        lambda tmp: pickled({"name": "waifu2x.cunet", "kwargs": {"in_channels": "x"}, **WEIGHTS}),
+        "no network",
+    ),
+    ("large.onnx", lambda tmp: resized(1000), "cannot run"),
     ("custom.onnx", lambda tmp: with_custom_operator(), "com.example"),
     ("external.onnx", lambda tmp: with_external_data(), "other files"),
     ("nan.onnx", lambda tmp: with_a_weight_that_is_no_number(), "not numbers"),
@@ -117,6 +186,20 @@ def test_one_clear_error_and_nothing_else(
     assert len(caught.value.message) < 500
     assert not (tmp_path / "executed").exists()
     assert not home.exists()
+
+
+def test_a_network_that_never_ends_is_stopped(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kakudai.engine.loading.PROBE_SECONDS", 0.2)
+    (tmp_path / "endless.onnx").write_bytes(endless())
+    with pytest.raises(ModelInvalid, match="cannot run the network"):
+        load_model(tmp_path / "endless.onnx")
+
+
+def test_constants_that_nothing_needs_are_not_made(tmp_path: Path, home: Path) -> None:
+    """The runtime leaves them out; whoever looks at the graph must not make them either."""
+    (tmp_path / "odd.onnx").write_bytes(resized(2, unused=1 << 20))
+    with contextlib.suppress(ModelInvalid):
+        load_model(tmp_path / "odd.onnx")
 
 
 def test_the_command_says_it_in_one_line_and_imports_nothing(tmp_path: Path, home: Path, capsys) -> None:
@@ -167,6 +250,12 @@ def test_what_files_hold_beside_tensors_comes_along_and_order_is_kept() -> None:
     tensors, plain = read_tensors(pickled(state), "test")
     assert list(tensors) == ["b", "a"]
     assert plain == {"name": "waifu2x.cunet", "kwargs/in_channels": 3}
+
+
+def test_many_weights_of_long_names_come_along() -> None:
+    """What the other process hands over has a header of more than a MiB."""
+    state = {f"{number}." + "x" * 200: torch.zeros(1) for number in range(3000)}
+    assert len(read_tensors(pickled(state), "test")[0]) == len(state)
 
 
 def test_a_safetensors_file_is_never_taken_for_a_pickle(tmp_path: Path) -> None:

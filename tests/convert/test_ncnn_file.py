@@ -294,6 +294,8 @@ def test_vgg_7_under_its_old_name_gets_an_enlarged_picture() -> None:
     assert convert_ncnn(model.param, model.weights, "noise1_model").card["scale"] == "1"
     card = convert_ncnn(model.param, model.weights, "scale2.0x_model").card
     assert (card["scale"], card["enlarges"], card["halo"]) == ("2", "nearest", "1")
+    with pytest.raises(ModelInvalid, match="it enlarges 99 times, accepted are 1 to 16"):
+        convert_ncnn(model.param, model.weights, "scale99x_model")
 
 
 def wrong(lines: Callable[[NcnnModel], object], match: str) -> None:
@@ -322,6 +324,7 @@ def test_what_makes_no_sense_is_said() -> None:
     wrong(lambda m: m.layer("BinaryOp", "0=6"), "the operation 6 on 1 inputs")
     wrong(lambda m: m.layer("Concat", "0=1"), "the axis 1")
     wrong(lambda m: m.split(), "does not take one picture and give one")
+    wrong(lambda m: m.layer("Pooling", "0=0 1=3 2=2 3=1"), "windows that do not end with the picture")
     wrong(lambda m: m.layer("Pooling", "0=1 4=1"), "not a network that enlarges|does not take and give|it gives 8")
 
 

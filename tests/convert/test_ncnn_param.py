@@ -60,6 +60,7 @@ def test_bad_text_is_named() -> None:
     bad("7767517\n0 0\n", "has 0 layers, accepted")
     bad(f"{HEAD}ReLU r 1 1 dato b", "'r' takes 'dato', which no layer before it makes")
     bad(f"{HEAD}ReLU r 1 1 data data", "two layers make 'data'")
+    bad(f"{HEAD}ReLU {'r' * 201} 1 1 data b", "line 4 has a name of more than 200 characters")
     bad(f"{HEAD}ReLU r", "line 4 is no layer: 'ReLU r'")
     bad(f"{HEAD}ReLU r -1 1 b", "is no layer")
     bad(f"{HEAD}ReLU r 1 1 data", "promises 1 inputs and 1 outputs")

@@ -9,10 +9,12 @@ from onnx import TensorProto, helper
 from tests.pooled_models import valley
 from tests.small_models import convolutional, nearest
 
+from kakudai.convert.card import Converted, finish
 from kakudai.convert.graph import GraphBuilder
 from kakudai.convert.pooled import make_pools_exact
-from kakudai.convert.reach import SIDE, Unknown, layout
+from kakudai.convert.reach import SIDE, layout
 from kakudai.convert.torch_export import to_onnx
+from kakudai.convert.walk import UnknownGeometry
 from kakudai.models.catalogue import model_from_bytes
 from kakudai.models.pools import Pools
 from kakudai.networks.waifu2x import Waifu2x
@@ -54,7 +56,7 @@ def test_the_rewritten_network_computes_the_same(cunet: bytes) -> None:
 def test_upcunet_is_measured_as_its_authors_say(cunet: bytes) -> None:
     """Its margin is 18 pixels, and its four averages follow one another."""
     _, pools = make_pools_exact(onnx.load_from_string(cunet))
-    assert (pools.halo, pools.seamless) == (18, True)
+    assert (pools.halo, pools.seamless, pools.added) == (18, True, 18)
     assert [(float(a.ratio), a.level) for a in pools.averages] == [(2, 0), (1, 1), (2, 2), (1, 3)]
 
 
@@ -77,6 +79,27 @@ def test_features_lie_where_the_layout_says(cunet: bytes) -> None:
         for end, fine in ((size, True), (size + 1, False)):
             given = {f"{average.name}.start": np.array([end - 1] * 2), f"{average.name}.end": np.array([end] * 2)}
             assert run.run([f"{average.name}.seen"], {"x": x, **given})[0].any() == fine
+
+
+def test_a_network_that_is_told_not_to_pad_gives_the_middle_of_the_same(cunet: bytes) -> None:
+    rewritten, pools = make_pools_exact(onnx.load_from_string(cunet))
+    run, fixed = session(rewritten.SerializeToString()), some_means(pools)
+    x = picture(80, 84)
+    padded = run.run(["y"], {"x": x, **fixed})[0]
+    bare = run.run(["y"], {"x": x, **fixed, pools.pads: np.zeros(8, np.int64)})[0]
+    edge = 2 * pools.added
+    assert bare.shape == (1, 3, 160 - 2 * edge, 168 - 2 * edge)
+    np.testing.assert_allclose(bare, padded[..., edge:-edge, edge:-edge], atol=1e-5)
+
+
+@pytest.mark.parametrize(("sides", "added"), [((2, 2, 2, 2), 2), ((4, 4, 0, 0), 0)])
+def test_padding_is_left_to_tiles_where_it_is_the_same_on_all_sides(sides: tuple[int, ...], added: int) -> None:
+    build = GraphBuilder()
+    x = build.pad_edge(build.input, sides)
+    y = build.conv(x, np.ones((3, 3, 5, 5), np.float32))
+    y = build.multiply(y, build.sigmoid(build.global_average_pool(y)))
+    _, pools = make_pools_exact(build.model(y))
+    assert pools.added == added
 
 
 def test_what_is_said_to_be_clean_is_clean_and_what_is_not_is_not(cunet: bytes) -> None:
@@ -126,7 +149,7 @@ def unknown(kind: str) -> onnx.ModelProto:
 @pytest.mark.parametrize("kind", ["softmax", "place", "sizes"])
 def test_what_is_not_known_is_left_alone(kind: str) -> None:
     model = unknown(kind)
-    with pytest.raises(Unknown):
+    with pytest.raises(UnknownGeometry):
         layout(model)
     same, pools = make_pools_exact(model)
     assert pools is None
@@ -161,6 +184,16 @@ def test_other_ways_to_write_an_average_are_found() -> None:
         x = picture(5, 7)
         result = session(rewritten.SerializeToString()).run(["y"], {"x": x})[0]
         np.testing.assert_allclose(result, x * x.mean(axis=(2, 3), keepdims=True), rtol=1e-5)
+
+
+def test_a_branch_with_strides_makes_tiles_begin_at_multiples_of_them() -> None:
+    build = GraphBuilder()
+    mean = build.global_average_pool(build.conv(build.input, np.ones((3, 3, 2, 2), np.float32), stride=2))
+    y = build.multiply(build.input, build.sigmoid(mean))
+    card = {"name": "test", "scale": "1", "halo": "none", "multiple": "1"}
+    model = model_from_bytes(finish(Converted(build.model(y), card)), "test")
+    assert model.multiple == 2
+    assert [average.ratio for average in model.pools.averages] == [2]
 
 
 def test_a_finished_file_carries_what_the_engine_needs() -> None:

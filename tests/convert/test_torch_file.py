@@ -154,7 +154,7 @@ def changed(tensors: dict[str, torch.Tensor], **changes: Any) -> dict[str, torch
         ({"body.4.bias": torch.zeros(5)}, "SRVGGNetCompact and does not fit: body.4.bias is 5 and not 8"),
         ({"body.4.bias": None}, "body.4.bias is missing"),
         ({"body.3.bias": torch.zeros(8)}, "body.3.bias has no place in it"),
-        ({"body.0.weight": torch.zeros(8, 9, 3, 3)}, "does not fit"),
+        ({"body.0.weight": torch.zeros(8, 9, 3, 3)}, "takes 9 channels|of no network"),
     ],
 )
 def test_weights_that_do_not_fit_are_named(change: dict[str, Any], message: str) -> None:

@@ -12,6 +12,7 @@ from tests.small_models import convolutional
 from kakudai.engine.blend import Blend
 from kakudai.engine.passes import Pass
 from kakudai.engine.upscaler import Upscaler
+from kakudai.errors import WrongResult
 from kakudai.image.picture import Picture
 from kakudai.models.catalogue import model_from_bytes
 
@@ -91,3 +92,12 @@ def test_progress_and_layout(channels: int) -> None:
     assert sum(done) == 70 * 50
     assert result.shape == (140, 100, channels)
     assert np.abs(result.astype(int) - image.repeat(2, 0).repeat(2, 1)).max() <= 1
+
+
+def test_tiles_that_fade_are_checked_too() -> None:
+    class Dark(Doubler):
+        def run(self, x: np.ndarray) -> np.ndarray:
+            return 0 * super().run(x)
+
+    with pytest.raises(WrongResult, match="is not the enlarged picture"):
+        blended(Dark(), np.full((70, 50, 3), 0.5, np.float32), 32)

@@ -56,6 +56,8 @@ def test_noise_is_removed_once_or_not_at_all(tmp_path: Path, scale: float, denoi
         (["noise1"], 2, 50, NOISE[1]),
         (["scale4x", "scale2.0x"], 4, None, ENLARGED),
         (["scale4x", "scale2.0x"], 2, None, ENLARGED),
+        (["noise1_scale2.0x", "scale2.0x", "scale4x"], 4, 50, COMBINED[1] * ENLARGED),
+        (["noise1_scale4x", "scale2.0x"], 2, 50, COMBINED[1]),
     ],
 )
 def test_folders_that_have_not_everything(tmp_path, names: list[str], scale: float, denoise, factor: float) -> None:
@@ -71,6 +73,12 @@ def test_networks_that_are_not_needed_are_not_even_opened(tmp_path: Path) -> Non
     assert runs(folder, 4, 0)[0] == pytest.approx(ENLARGED**2, abs=1e-3)
     with pytest.raises(ModelInvalid):
         runs(folder, 4, 1)
+
+
+def test_at_the_same_size_no_network_that_enlarges_is_opened(tmp_path: Path) -> None:
+    folder = make_family(tmp_path, "noise1")
+    (folder / "scale2.0x_model.onnx").write_bytes(b"no network")
+    assert runs(folder, 1, 50) == (pytest.approx(NOISE[1], abs=2e-4), (12, 16))
 
 
 def test_what_is_chosen_otherwise_is_said(tmp_path: Path) -> None:

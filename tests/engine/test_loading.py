@@ -1,5 +1,6 @@
 """`load_model`: whatever the user names becomes a model; conversions are kept, and nothing else is."""
 
+import json
 import logging
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from tests.convert.foreign_networks import Foreign, with_custom_operator
 from tests.small_models import nearest
 
+import kakudai
 from kakudai.engine import loading
 from kakudai.engine.loading import import_model, load_model
 from kakudai.engine.upscaler import Upscaler
@@ -46,7 +48,7 @@ def test_a_foreign_file_is_converted_once_and_told(foreign: Path, monkeypatch, c
     with caplog.at_level(logging.WARNING):
         first = load_model(foreign)
     assert "theirs.onnx: onnx, 2x, halo 2, rgb; it takes 'image' float32 NCHW RGB 0..255" in caplog.text
-    assert first.name == "theirs"
+    assert first.name == kakudai.find_model(foreign).name == "theirs"
     assert first.card["source"].startswith("theirs.onnx sha256:")
     caplog.clear()
     monkeypatch.setattr("kakudai.convert.convert_source", no_conversion)
@@ -75,6 +77,30 @@ def test_another_converter_does_not_take_the_old_ones_work(foreign: Path, home: 
     monkeypatch.setattr("kakudai.convert.generation", lambda: "newer")
     load_model(foreign)
     assert len(list((home / "cache").iterdir())) == 2
+
+
+def test_what_the_name_promises_is_part_of_the_conversion(tmp_path: Path, home: Path) -> None:
+    """vgg_7's file does not say whether it enlarges: "noise1" and "scale2.0x" are the same bytes otherwise."""
+    layer = {"nInputPlane": 3, "nOutputPlane": 3, "kW": 3, "kH": 3, "weight": np.ones((3, 3, 3, 3)).tolist()}
+    content = json.dumps([layer, layer])
+    scales = {"noise1_model": 1, "scale2.0x_model": 2, "scale4.0x_model": 4}
+    for name in scales:
+        (tmp_path / f"{name}.json").write_text(content)
+    assert {name: load_model(tmp_path / f"{name}.json").scale for name in scales} == scales
+
+
+def test_a_conversion_that_does_not_run_is_not_kept(foreign: Path, home: Path, monkeypatch) -> None:
+    def refuse(data: bytes) -> None:
+        raise ModelInvalid("ONNX Runtime refuses the network", "export it again")
+
+    data = load_model(foreign).data
+    (entry,) = (home / "cache").iterdir()
+    entry.unlink()
+    monkeypatch.setattr("kakudai.convert.convert_source", lambda source, open_network: data)
+    monkeypatch.setattr(loading, "open_network", refuse)
+    with pytest.raises(ModelInvalid, match="refuses"):
+        load_model(foreign)
+    assert not list((home / "cache").iterdir())
 
 
 def test_upscaler_takes_it(foreign: Path) -> None:

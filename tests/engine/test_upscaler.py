@@ -171,6 +171,16 @@ def test_shrinking_is_in_linear_light() -> None:
         assert np.abs(upscaler.upscale(stripes)[4:-4, 4:-4].astype(int) - 188).max() <= 2
 
 
+@pytest.mark.parametrize("scale", [0.25, 1.5])
+def test_alpha_is_no_light(doubler: Model, scale: float) -> None:
+    """Stripes of alpha average to one half, 128, and not to 188."""
+    stripes = np.full((64, 64, 4), 255, np.uint8)
+    stripes[..., 3] = np.tile(np.array([0, 255], np.uint8), 32)
+    with Upscaler(scale, model=doubler) as upscaler:
+        alpha = upscaler.upscale(stripes)[..., 3].astype(float)
+    assert abs(alpha[4:-4, 4:-4].mean() - 127.5) <= 2
+
+
 def test_passes_are_not_rounded_to_eight_bits_between(doubler: Model) -> None:
     image = noise(20, 20, 3)
     with Upscaler(3, model=doubler) as upscaler:

@@ -43,7 +43,7 @@ def test_names_of_nunif(tmp_path: Path) -> None:
 def test_the_scale_is_one_that_there_is_a_network_for(tmp_path: Path) -> None:
     family = find_family(touch(tmp_path, "scale2x.pth", "noise1_scale4x.pth", "noise0.pth"))
     assert family.scale_for(4, None) == 2
-    assert family.scale_for(4, 1) == 4
+    assert [family.scale_for(scale, 1) for scale in (2, 4, 8)] == [4, 4, 4]
     assert family.scale_for(4, 0) == 2
     assert find_family(touch(tmp_path / "only", "noise0.pth")).scale_for(2, 0) == 1
 
@@ -57,6 +57,16 @@ def test_folders_below_are_looked_into_and_a_style_chooses(tmp_path: Path) -> No
         find_family(tmp_path / "two")
     assert "upconv_7/photo" in caught.value.hint
     assert find_family(tmp_path / "two", "photo").name == "upconv_7/photo"
+    touch(tmp_path / "plain", "scale2.0x_model.json")
+    assert find_family(tmp_path / "plain", "photo").name == "plain"
+
+
+@pytest.mark.parametrize("folder", ["models", "models/cunet/art"])
+def test_another_style_is_not_taken_instead(tmp_path: Path, folder: str) -> None:
+    touch(tmp_path / "models/cunet/art", "scale2.0x_model.json")
+    with pytest.raises(ModelNotFound, match="no waifu2x networks of the style photo") as caught:
+        find_family(tmp_path / folder, "photo")
+    assert "art" in caught.value.hint
 
 
 def test_the_first_of_several_kinds_of_files_is_taken(tmp_path: Path) -> None:

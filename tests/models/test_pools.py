@@ -1,6 +1,7 @@
 """models/pools.py: what a card says of averages."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 
@@ -20,6 +21,9 @@ POOLS = Pools(
 
 def test_what_is_written_is_read() -> None:
     assert from_json(to_json(POOLS)) == POOLS
+    told = replace(POOLS, added=4)
+    assert from_json(to_json(told)) == told
+    assert told.pads == "a.pads"
     assert [[average.name for average in level] for level in POOLS.levels] == [["a"], ["b", "c"]]
 
 
@@ -49,6 +53,7 @@ def spoiled(**change: object) -> str:
     "text",
     [
         "", "[]", "{}", "null", "[" * 100_000, spoiled(halo=-1), spoiled(halo="x"), spoiled(averages=[]),
+        spoiled(added=-1), spoiled(added=19),
         spoiled(ratio=[1, 0]), spoiled(ratio=[-1, 2]), spoiled(ratio=[1000, 1]), spoiled(level=7), spoiled(level=-1),
         spoiled(extra=10**9), spoiled(ratio=None), spoiled(ratio=[3, 1]),
     ],

@@ -39,6 +39,22 @@ def test_a_taken_name_is_refused_unless_it_is_replaced(home: Path) -> None:
     assert store.read_imported("one") == (b"new", None)
 
 
+def test_the_old_model_comes_back_where_the_new_one_cannot_take_its_place(home: Path, monkeypatch) -> None:
+    store.keep("one", b"old")
+    rename = Path.rename
+
+    def fail(path: Path, target: Path) -> Path:
+        if path.suffix == ".part":
+            raise PermissionError(13, "Permission denied")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fail)
+    with pytest.raises(OutputError, match="Permission denied"):
+        store.keep("one", b"new", replace=True)
+    assert store.read_imported("one") == (b"old", None)
+    assert [path.name for path in (home / "models").iterdir()] == ["one"]
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../a", "a\0b", ".hidden", "-x", "a" * 101, "ends.", "ä"])
 def test_names_that_lead_elsewhere_are_refused(name: str, home: Path) -> None:
     with pytest.raises(UsageError):

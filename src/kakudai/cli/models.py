@@ -159,13 +159,16 @@ def give_out(
     Example: kakudai models export photo-x2 --to ncnn -o photo.param
     """
     from kakudai.engine.loading import load_model
-    from kakudai.errors import OutputExists
+    from kakudai.errors import OutputExists, UsageError
     from kakudai.image.writing import write_whole
+    from kakudai.models.store import name_for
 
     check_kind(to)
     model = load_model(name)
-    first = output or Path(model.name + ENDINGS[to][0])
+    first = output or Path(name_for(model.name) + ENDINGS[to][0])
     written = [first, *(first.with_suffix(ending) for ending in ENDINGS[to][1:])]
+    if len(set(written)) < len(written):
+        raise UsageError(f"{first} would be both files", f"name the {ENDINGS[to][0]} with -o; the other lies beside it")
     for path in written:
         if path.exists() and not overwrite:
             raise OutputExists(f"there is a file {path} already", "add --overwrite, or name another with -o")
@@ -297,11 +300,11 @@ def _summary(model: "Model") -> dict[str, Any]:
     return {
         "name": model.name,
         "scale": model.scale,
-        "task": model.card["task"],
+        "task": model.card.get("task"),
         "color": model.color,
         "parameters": model.parameters,
-        "macs_per_output_pixel": float(model.card["macs_per_output_pixel"]),
+        "macs_per_output_pixel": float(model.card.get("macs_per_output_pixel", 0)),
         "bytes": len(model.data),
         "quality": model.quality,
-        "licence": model.card["licence"],
+        "licence": model.card.get("licence"),
     }

@@ -43,7 +43,10 @@ def upscale(
     height: Annotated[int | None, typer.Option(help="Height of the result in pixels.")] = None,
     fit: Annotated[str | None, typer.Option(metavar="WxH", help="Box that the result fits into.")] = None,
     model: Annotated[
-        str, typer.Option("-m", "--model", help="Name from `kakudai models list`, or path of a model of any program.")
+        str,
+        typer.Option(
+            "-m", "--model", help="Name from `kakudai models list`, model of any program, or folder of a training run."
+        ),
     ] = "auto",
     denoise: Annotated[
         int | None,

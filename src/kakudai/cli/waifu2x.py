@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from kakudai.cli.inputs import Assignment, Found, Naming, assign_targets, find_pictures
-from kakudai.cli.upscale import Batch, extension_of, readable_extensions, writable_extensions
+from kakudai.cli.upscale import Batch, check_options, extension_of, readable_extensions, writable_extensions
 from kakudai.errors import OutputExists, PictureNotFound, UsageError
 
 METHODS = {
@@ -43,7 +43,7 @@ LISTS = (".txt", ".csv")
 SWITCHES = ("--tta", "--resume")
 """The original gives these a value, 0 or 1."""
 
-LONG = re.compile(r"--?[a-z][a-z0-9]*[_-][a-z0-9_-]+|-(?:scale|depth|tta|resume|thread)")
+LONG = re.compile(r"--?[a-z][a-z0-9]+[_-][a-z0-9_-]+|-(?:scale|depth|tta|resume|thread)")
 """Options of the original are long and have one hyphen; other programs write them with underscores."""
 
 
@@ -151,6 +151,7 @@ def waifu2x(
     single = output is not None and not _is_folder(output, inputs, listed)
     kind = None if single else find_output_format(format or "png").name
     options = FileOptions(kind, depth=depth)
+    check_options(options, "overwrite", as_json=False, output=None)
     with Upscaler(
         order.scale, model=order.model, denoise=order.denoise, style=style, tile=parse_tile_size(tile_size),
         tta=tta_level if tta else 1, threads=threads,
@@ -180,6 +181,10 @@ def make_order(
     Raises:
         UsageError: They are not known, or noise is to be removed and there is no network for it.
     """
+    from kakudai.models.catalogue import is_folder
+    from kakudai.models.family import find_family
+    from kakudai.models.runs import is_run
+
     if level is not None and level not in range(-1, 4):
         raise UsageError(f"the noise level is {level}", "accepted are -1 for none, 0, 1, 2 and 3")
     if style not in (None, "art", "art_scan", "photo"):
@@ -202,18 +207,13 @@ def make_order(
             )
         note = f"there is no folder {DEFAULT_FOLDER} here: kakudai's own network {shipped} is used"
         return Order(scale, None, shipped, (f"{note}, and noise stays" if removes else note,))
-    if removes and level is None and not _removes_noise(folder, style):
+    if not removes or level is not None or scale == 1:
+        return Order(scale, denoise, folder)
+    if not is_folder(folder) or is_run(Path(folder)):
+        return Order(scale, None, folder, (f"{folder} is one network: noise stays unless that removes it",))
+    if not find_family(Path(folder), style).levels:
         return Order(scale, None, folder, (f"{folder} has no network that removes noise, and noise stays",))
-    if not Path(folder).is_dir():
-        return Order(scale, denoise or None, folder)
     return Order(scale, denoise, folder)
-
-
-def _removes_noise(folder: str, style: str | None) -> bool:
-    """Say whether a folder has networks that remove noise; one model alone says nothing of its own."""
-    from kakudai.models.family import find_family
-
-    return Path(folder).is_dir() and bool(find_family(Path(folder), style).levels)
 
 
 def pictures(inputs: list[str] | None, listed: str | None, *, recursive: bool) -> Iterator[Found | Assignment]:
@@ -275,7 +275,7 @@ def _is_folder(output: str, inputs: list[str] | None, listed: str | None) -> boo
     """Say whether -o names a folder, as waifu2x does: where it is one, or where the input is more than a picture."""
     if re.search(r"%(?:s|\d*d)", output):
         return False
-    many = listed is not None or any(Path(word).is_dir() or Path(word).suffix in LISTS for word in inputs or [])
+    many = listed is not None or any(Path(word).is_dir() or Path(word).suffix.lower() in LISTS for word in inputs or [])
     return many or len(inputs or []) > 1 or output.endswith("/") or Path(output).is_dir()
 
 

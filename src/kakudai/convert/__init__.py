@@ -6,24 +6,17 @@ the converter that needs them.
 """
 
 import hashlib
+from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from kakudai.convert.naming import stated_scale
 from kakudai.convert.probe import OpenNetwork
 from kakudai.convert.source import Source, read_source
-from kakudai.errors import RuntimeUnavailable
+from kakudai.errors import ModelInvalid, RuntimeUnavailable
 
-__all__ = ["OpenNetwork", "Source", "convert_file", "convert_source", "generation", "read_source", "relabel"]
-
-
-def convert_file(path: Path, *, open_network: OpenNetwork) -> bytes:
-    """Convert a model file of any known kind, see `convert_source`.
-
-    Raises:
-        ModelNotFound: There is no such file.
-    """
-    return convert_source(read_source(path), open_network=open_network)
+__all__ = ["OpenNetwork", "Source", "cache_key", "convert_source", "read_source", "relabel"]
 
 
 def convert_source(source: Source, *, open_network: OpenNetwork) -> bytes:
@@ -66,8 +59,6 @@ def _convert(source: Source, open_network: OpenNetwork) -> Any:
 
 
 def _text(source: Source) -> str:
-    from kakudai.errors import ModelInvalid
-
     try:
         return source.parts[0].decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -86,19 +77,38 @@ def relabel(data: bytes, changes: dict[str, str]) -> bytes:
         raise RuntimeUnavailable("onnx is not installed, so the card cannot be changed", HINT)
     import onnx
 
-    model = onnx.load_from_string(data)
+    from kakudai.convert.card import parse
+
+    model = parse(data, "the network")
     card = {entry.key: entry.value for entry in model.metadata_props}
     onnx.helper.set_model_props(model, card | {f"kakudai.{key}": value for key, value in changes.items()})
     return bytes(model.SerializeToString())
 
 
+def cache_key(source: Source) -> str:
+    """Return what a conversion depends on: the content of the file, what its name promises, and who converts."""
+    return f"{generation()} {source.digest} {stated_scale(source.path.stem)}"
+
+
 def generation() -> str:
-    """Return a hash of the converters and of the networks that they fill.
+    """Return a hash of all code that takes part in conversions, and of the versions of the packages that do.
 
     What was converted by other code than this is not taken from the cache.
     """
-    here = Path(__file__).parent
-    whole = hashlib.sha256()
-    for file in sorted([*here.glob("*.py"), *(here.parent / "networks").glob("*.py")]):
+    ours = Path(__file__).parents[1]
+    whole = hashlib.sha256(" ".join(map(_version, ("kakudai", *PACKAGES))).encode())
+    folders = (ours / "convert", ours / "networks", ours / "models", ours / "image")
+    for file in sorted(file for folder in folders for file in folder.glob("*.py")):
         whole.update(file.read_bytes())
     return whole.hexdigest()[:16]
+
+
+PACKAGES = ("onnx", "torch", "spandrel")
+"""They decide what a conversion is, and an update of theirs may mend it."""
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "none"

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import prod
+from math import lcm, prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kakudai.convert.packages import needed
 from kakudai.convert.pooled import make_pools_exact
-from kakudai.errors import ModelInvalid
+from kakudai.errors import ModelInvalid, RuntimeUnavailable
 from kakudai.models.pools import to_json as pools_to_json
 
 if TYPE_CHECKING:
@@ -71,7 +71,9 @@ def finish(converted: Converted) -> bytes:
         card["macs_per_output_pixel"] = f"{count_multiply_adds(model, scale, multiple):.1f}"
     if card["halo"] == "none" and "pools" not in card:
         model, pools = make_pools_exact(model)
-        card |= {"pools": pools_to_json(pools)} if pools else {}
+        if pools:
+            strides = (average.ratio.numerator for average in pools.averages)
+            card |= {"pools": pools_to_json(pools), "multiple": str(lcm(multiple, *strides))}
     onnx.helper.set_model_props(model, {PREFIX + key: value for key, value in sorted(card.items())})
     try:
         onnx.checker.check_model(model, full_check=True)
@@ -93,36 +95,59 @@ def check_graph(model: "onnx.ModelProto", name: str) -> None:
     if custom or foreign or len(model.functions):
         words = ", ".join(custom or foreign or [function.name for function in model.functions])
         raise ModelInvalid(
-            f"{name} has operators that are not part of ONNX: {words}", "export it with standard operators only"
+            f"{name} has operators that are not part of ONNX: {words[:200]}", "export it with standard operators only"
         )
-    open_inputs = {entry.name for entry in model.graph.input}
     for tensor in tensors(model.graph):
         if tensor.data_location or len(tensor.external_data):
             raise ModelInvalid(f"{name} keeps weights in other files", "save it as one ONNX file and import that")
-        if tensor.name not in open_inputs and not _is_finite(tensor):
-            where = f" in {tensor.name!r}" if tensor.name else ""
+        if not _is_finite(tensor):
+            where = f" in {tensor.name[:100]!r}" if tensor.name else ""
             raise ModelInvalid(f"{name} has weights that are not numbers{where}", "fetch or export it again")
 
 
-def nodes(graph: Any) -> Iterator[Any]:
-    """Yield all nodes of a graph and of the graphs inside them."""
+def parse(data: bytes, name: str) -> Any:
+    """Read an ONNX file.
+
+    Raises:
+        ModelInvalid: It is none.
+    """
+    try:
+        return needed("onnx").load_from_string(data)
+    except RuntimeUnavailable:
+        raise
+    except Exception as error:  # protobuf has errors of its own
+        raise ModelInvalid(f"{name} is not an ONNX network, or is truncated", "fetch or export it again") from error
+
+
+def read_card(model: "onnx.ModelProto") -> dict[str, str]:
+    """Return what a file of ours says of itself, without the prefix `kakudai.`."""
+    return {entry.key.removeprefix(PREFIX): entry.value for entry in model.metadata_props}
+
+
+def graphs(graph: Any) -> Iterator[Any]:
+    """Yield a graph and all graphs inside it."""
+    yield graph
     for node in graph.node:
-        yield node
         for attribute in node.attribute:
             for inner in (attribute.g, *attribute.graphs):
-                yield from nodes(inner)
+                yield from graphs(inner)
+
+
+def nodes(graph: Any) -> Iterator[Any]:
+    """Yield all nodes of a graph and of the graphs inside it."""
+    for inner in graphs(graph):
+        yield from inner.node
 
 
 def tensors(graph: Any) -> Iterator[Any]:
     """Yield all constant tensors of a graph and of the graphs inside it."""
-    yield from graph.initializer
-    for sparse in graph.sparse_initializer:
-        yield from (sparse.values, sparse.indices)
-    for node in graph.node:
+    for inner in graphs(graph):
+        yield from inner.initializer
+        for sparse in inner.sparse_initializer:
+            yield from (sparse.values, sparse.indices)
+    for node in nodes(graph):
         for attribute in node.attribute:
             yield from (tensor for tensor in (attribute.t, *attribute.tensors) if tensor.data_type)
-            for inner in (attribute.g, *attribute.graphs):
-                yield from tensors(inner)
 
 
 def count_parameters(model: "onnx.ModelProto") -> int:
@@ -131,12 +156,14 @@ def count_parameters(model: "onnx.ModelProto") -> int:
     Fixed filters are constants and not initializers in all files that kakudai and torch write.
     """
     onnx = needed("onnx")
-    fixed = {name for node in model.graph.node if node.op_type in ("Resize", "Clip", "Pad") for name in node.input[1:]}
+    reshaping = [node for node in nodes(model.graph) if node.op_type in ("Resize", "Clip", "Pad")]
+    fixed = {name for node in reshaping for name in node.input[1:]}
     floating = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE)
     open_inputs = {entry.name for entry in model.graph.input}
     return sum(
         prod(tensor.dims)
-        for tensor in model.graph.initializer
+        for graph in graphs(model.graph)
+        for tensor in graph.initializer
         if tensor.data_type in floating and tensor.name not in fixed | open_inputs
     )
 
@@ -188,12 +215,11 @@ def _work(node: Any, shapes: dict[str, list[int]]) -> int:
 
 
 def _is_finite(tensor: Any) -> bool:
-    """Say whether a tensor holds numbers only; a single infinity is a bound and no weight."""
-    onnx = needed("onnx")
-    if tensor.data_type not in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE):
-        return True
+    """Say whether a tensor holds numbers only, as many as it says; a single infinity is a bound and no weight."""
     try:
-        values = onnx.numpy_helper.to_array(tensor)
-    except (ValueError, TypeError):
+        values = needed("onnx").numpy_helper.to_array(tensor)
+    except Exception:  # every kind of number has its own reader, and its own errors
         return False
+    if values.dtype.kind not in "fc":
+        return True
     return bool(np.isfinite(values).all() or (values.size == 1 and not np.isnan(values).any()))

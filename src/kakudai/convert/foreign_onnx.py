@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakudai.convert import halo, probe
-from kakudai.convert.card import Converted, check_graph, tensors
-from kakudai.convert.graph import IR_VERSION, OPSET, GraphBuilder
+from kakudai.convert.card import Converted, check_graph, graphs, nodes, parse, tensors
+from kakudai.convert.graph import IR_VERSION, LUMA, OPSET, GraphBuilder
 from kakudai.convert.packages import needed
 from kakudai.convert.ports import KINDS, Port, Range, adapted, read, show
 from kakudai.convert.windows import in_windows, overlap_of
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     import onnx
 
 MULTIPLES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
-SIDES = (64, 128)
-"""Sizes from which scale and margin are computed; what networks want their sides to divide by divides both."""
+SIDES = ((64, 128), (96, 192))
+"""Sizes from which scale and margin are computed; each of `MULTIPLES` divides those of one pair."""
 
 LOWEST_PSNR = 14.0
 """Below this in decibels, what a network returns is not the picture that it was given."""
@@ -62,6 +62,10 @@ class Sizes:
     multiple: int
     pad: int
     only: int = 0
+
+    def side(self, least: int) -> int:
+        """Return a side that the network itself takes, of `least` pixels or a few more."""
+        return self.only or self.multiple * -(-least // self.multiple) + 2 * self.pad
 
 
 def convert_onnx(data: bytes, name: str, open_network: probe.OpenNetwork) -> Converted:
@@ -112,11 +116,7 @@ def convert_onnx(data: bytes, name: str, open_network: probe.OpenNetwork) -> Con
 
 def _loaded(data: bytes, name: str) -> Any:
     """Parse a file and refuse what is not plain ONNX."""
-    onnx = needed("onnx")
-    try:
-        model: Any = onnx.load_from_string(data)
-    except Exception as error:  # protobuf has errors of its own
-        raise ModelInvalid(f"{name} is not an ONNX network, or is truncated", "fetch or export it again") from error
+    model = parse(data, name)
     used = {node.domain for node in model.graph.node} | {""}
     kept = [entry for entry in model.opset_import if entry.domain in used]
     del model.opset_import[:]
@@ -151,15 +151,14 @@ def _to_float32(graph: Any) -> None:
         if tensor.data_type == half:
             values = onnx.numpy_helper.to_array(tensor).astype(np.float32)
             tensor.CopyFrom(onnx.numpy_helper.from_array(values, tensor.name))
-    for node in graph.node:
+    for node in nodes(graph):
         for attribute in node.attribute:
             if attribute.name in ("to", "dtype") and attribute.i == half:
                 attribute.i = single
-            for inner in (attribute.g, *attribute.graphs):
-                _to_float32(inner)
-    for entry in (*graph.input, *graph.output, *graph.value_info):
-        if entry.type.tensor_type.elem_type == half:
-            entry.type.tensor_type.elem_type = single
+    for inner in graphs(graph):
+        for entry in (*inner.input, *inner.output, *inner.value_info):
+            if entry.type.tensor_type.elem_type == half:
+                entry.type.tensor_type.elem_type = single
 
 
 def _declared(model: "onnx.ModelProto", name: str) -> Port:
@@ -169,7 +168,7 @@ def _declared(model: "onnx.ModelProto", name: str) -> Port:
     inputs = [entry for entry in model.graph.input if entry.name not in weights]
     if len(inputs) != 1:
         names = ", ".join(entry.name for entry in inputs) or "nothing"
-        raise ModelInvalid(f"{name} takes {names}", "accepted are networks that take one picture")
+        raise ModelInvalid(f"{name} takes {names[:200]}", "accepted are networks that take one picture")
     outputs = [entry for entry in model.graph.output if len(entry.type.tensor_type.shape.dim) in (0, 4)]
     if not outputs:
         raise ModelInvalid(f"{name} gives no picture", "accepted are networks that give one")
@@ -257,11 +256,10 @@ def _sizes(run: probe.Run, port: Port) -> Sizes:
     Raises:
         ModelInvalid: It does not run, or its output is not the picture enlarged.
     """
-    small, large = (_side(run, port, side) for side in SIDES)
-    scale, rest = divmod(large - small, SIDES[1] - SIDES[0])
-    offset, odd = divmod(scale * SIDES[0] - small, 2)
-    if rest or odd or not 1 <= scale <= 16 or offset < 0:
-        raise ModelInvalid(f"pictures of {SIDES[0]} and {SIDES[1]} pixels become {small} and {large}", "")
+    try:
+        scale, offset = _promise(run, port, *SIDES[0])
+    except ModelInvalid:
+        scale, offset = _promise(run, port, *SIDES[1])
     pad = -(-offset // scale)
     for multiple in MULTIPLES:
         sides = [multiple * (40 // multiple + more) + 2 * pad for more in (1, 2, 3)]
@@ -271,6 +269,16 @@ def _sizes(run: probe.Run, port: Port) -> Sizes:
         except ModelInvalid:
             continue
     raise ModelInvalid("it runs with hardly any size of picture", "")
+
+
+def _promise(run: probe.Run, port: Port, less: int, more: int) -> tuple[int, int]:
+    """Measure scale and offset by two sides."""
+    small, large = (_side(run, port, side) for side in (less, more))
+    scale, rest = divmod(large - small, more - less)
+    offset, odd = divmod(scale * less - small, 2)
+    if rest or odd or not 1 <= scale <= 16 or offset < 0:
+        raise ModelInvalid(f"pictures of {less} and {more} pixels become {small} and {large}", "")
+    return scale, offset
 
 
 def _side(run: probe.Run, port: Port, side: int) -> int:
@@ -289,7 +297,7 @@ def _best(run: probe.Run, port: Port, sizes: Sizes, name: str) -> tuple[Port, fl
     """
     high, low = _pictures(port, sizes)
     ranges = [KINDS["0..255"]] if port.dtype == "uint8" else list(KINDS.values())
-    cut_off = _cut_off(run, port)
+    cut_off = _cut_off(run, port, sizes.side(64))
     found: list[tuple[float, Port]] = []
     for given in ranges:
         for reversed_in in (False, True) if port.channels == 3 else (False,):
@@ -309,12 +317,11 @@ def _best(run: probe.Run, port: Port, sizes: Sizes, name: str) -> tuple[Port, fl
     return best, score
 
 
-def _cut_off(run: probe.Run, port: Port) -> Range | None:
+def _cut_off(run: probe.Run, port: Port, side: int) -> Range | None:
     """Return the range that a network limits its output to; None where it does not."""
     if port.dtype == "uint8":
         return KINDS["0..255"]
-    height, width = port.fixed if 0 not in port.fixed else (SIDES[0], SIDES[0])
-    flat = np.ones((1, port.channels, height, width), np.float32)
+    flat = np.ones((1, port.channels, side, side), np.float32)
     low, high = (float(np.median(np.asarray(run(flat * value), np.float64))) for value in (-FAR_OUT, FAR_OUT))
     matches = (kind for kind in KINDS.values() if abs(low - kind.start) + abs(high - kind.start - kind.factor) < SAME)
     return next(matches, None)
@@ -322,13 +329,18 @@ def _cut_off(run: probe.Run, port: Port) -> Range | None:
 
 def _pictures(port: Port, sizes: Sizes) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return a picture without the margin that the network loses, and the same shrunk: both (C, H, W)."""
-    side = sizes.only or sizes.multiple * (96 // sizes.multiple + 1) + 2 * sizes.pad
+    side = sizes.side(96)
     high = probe.picture(side * sizes.scale, side * sizes.scale)
     low = probe.shrunk(high, sizes.scale)
     if port.channels == 1:
-        high, low = (np.tensordot((0.299, 0.587, 0.114), image, 1)[None].astype(np.float32) for image in (high, low))
+        high, low = _luma(high), _luma(low)
     edge = slice(sizes.offset, high.shape[1] - sizes.offset)
     return high[:, edge, edge], low
+
+
+def _luma(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Take (3, H, W) RGB to (1, H, W)."""
+    return np.tensordot(LUMA, image, 1)[None].astype(np.float32)
 
 
 def _core(run: probe.Run, x: NDArray[Any]) -> NDArray[np.float64]:
@@ -402,13 +414,13 @@ def _check_wrapping(run: probe.Run, ours: probe.Run, port: Port, sizes: Sizes, n
     side = sizes.multiple if sizes.only else 2 * sizes.multiple * (16 // sizes.multiple + 1)
     x = probe.picture(side, side)
     padded = np.pad(x, ((0, 0), (sizes.pad,) * 2, (sizes.pad,) * 2), mode="edge")
-    given = padded if port.channels == 3 else np.tensordot((0.299, 0.587, 0.114), padded, 1)[None].astype(np.float32)
+    given = padded if port.channels == 3 else _luma(padded)
     wanted = read(_core(run, show(given, port)), port)
     cut = sizes.scale * sizes.pad - sizes.offset
     wanted = wanted[:, cut : wanted.shape[1] - cut, cut : wanted.shape[2] - cut]
     found = ours(x[None])[0]
     if port.channels == 1:
-        found = np.tensordot((0.299, 0.587, 0.114), found, 1)[None]
+        found = _luma(found)
     tolerance = 2 / 255 if port.dtype == "uint8" else SAME if port.channels == 3 else 50 * SAME
     if found.shape != wanted.shape or not float(np.abs(found - wanted).max()) <= tolerance:
         raise ModelInvalid(

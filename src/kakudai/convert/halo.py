@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING
 
 from kakudai.convert import probe
-from kakudai.convert.geometry import UnknownGeometry, measure_halo
+from kakudai.convert.geometry import measure_halo
+from kakudai.convert.walk import UnknownGeometry
 
 if TYPE_CHECKING:
     import onnx

@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakudai.convert.card import Converted
-from kakudai.convert.geometry import Geometry, UnknownGeometry, lengths, measure_geometry
+from kakudai.convert.geometry import Geometry, lengths, measure_geometry
 from kakudai.convert.graph import GraphBuilder, Interpolation
 from kakudai.convert.naming import KNOWN, stated_scale
 from kakudai.convert.ncnn_param import FROM_INPUT, HINT, Layer, read_ncnn
+from kakudai.convert.walk import UnknownGeometry
 from kakudai.errors import ModelInvalid
 
 SIDES = (256, 320)
@@ -46,9 +47,18 @@ def convert_ncnn(param: str, weights: bytes, name: str) -> Converted:
     """
     layers = read_ncnn(param, weights, name)
     try:
-        geometry, channels = _measure(layers, name)
+        return _convert(layers, name)
     except UnknownGeometry as error:
         raise ModelInvalid(f"{name} is not a network that enlarges pictures: {error}", HINT) from error
+
+
+def _convert(layers: list[Layer], name: str) -> Converted:
+    """Build the network in our form.
+
+    Raises:
+        UnknownGeometry: It is not one that enlarges pictures.
+    """
+    geometry, channels = _measure(layers, name)
     pad = max(0, math.ceil(geometry.offset / geometry.scale))
     stated = stated_scale(name)
     before = stated if geometry.scale == 1 and stated else 1
@@ -391,6 +401,9 @@ def _pooling(conversion: _Conversion, layer: Layer, given: list[str]) -> Made:
     pads = [top, left, layer.whole(15, top, low=0, high=255), layer.whole(14, left, low=0, high=255)]
     if layer.flag(7) or layer.whole(5) not in (0, 1):
         raise conversion.wrong(layer, "an output of fixed size or padding that depends on the size of the picture")
+    rest = [(pads[axis] + pads[axis + 2] - kernels[axis]) % strides[axis] for axis in (0, 1)]
+    if layer.whole(5) == 0 and any(rest):  # ncnn would add a last window that hangs over the edge
+        raise conversion.wrong(layer, "windows that do not end with the picture")
     settings: dict[str, Any] = {"kernel_shape": kernels, "strides": strides, "pads": pads}
     if average:
         settings["count_include_pad"] = layer.whole(6)

@@ -19,6 +19,7 @@ from kakudai.errors import ModelInvalid
 
 MAGIC = "7767517"
 MAX_LAYERS = 5_000
+MAX_NAME = 200
 MAX_TEXT = 16 << 20
 """Characters of a .param; those of large networks have a hundredth."""
 
@@ -213,7 +214,7 @@ def read_param(text: str, name: str) -> list[Layer]:
     unknown = sorted({layer.kind for layer in layers} - set(KINDS))
     if unknown:
         raise ModelInvalid(
-            f"{name} has kinds of layers that are not known here: {', '.join(unknown)}",
+            f"{name} has kinds of layers that are not known here: {', '.join(unknown)[:200]}",
             f"known are {', '.join(sorted(KINDS))}",
         )
     return layers
@@ -227,6 +228,8 @@ def _layer(words: list[str], where: str) -> Layer:
     blobs, settings = words[4 : 4 + inputs + outputs], {}
     if len(blobs) != inputs + outputs or any("=" in blob for blob in blobs):
         raise ModelInvalid(f"{where} promises {inputs} inputs and {outputs} outputs and names others", HINT)
+    if max(map(len, (*words[:2], *blobs))) > MAX_NAME:
+        raise ModelInvalid(f"{where} has a name of more than {MAX_NAME} characters", HINT)
     for word in words[4 + inputs + outputs :]:
         key, value = _setting(word, where)
         settings[key] = value

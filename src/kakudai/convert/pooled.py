@@ -6,14 +6,17 @@ mean over the part of the features that belongs to a tile, and can say what the 
 other program runs `x` to `y` as before, and knows nothing of it.
 """
 
+from itertools import takewhile
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kakudai.convert.constants import Constants, NotConstant
 from kakudai.convert.packages import needed
-from kakudai.convert.reach import Layout, Unknown, layout
+from kakudai.convert.reach import Layout, layout
+from kakudai.convert.walk import UnknownGeometry
 from kakudai.models.pools import END, MEAN, SEEN, START, Average, Pools
 
 if TYPE_CHECKING:
@@ -38,7 +41,7 @@ def make_pools_exact(model: "onnx.ModelProto") -> tuple["onnx.ModelProto", Pools
     onnx = needed("onnx")
     try:
         plane, continued = layout(model), layout(model, edge_is_clean=True)
-    except Unknown:
+    except UnknownGeometry:
         return model, None
     if not plane.averages:
         return model, None
@@ -48,11 +51,74 @@ def make_pools_exact(model: "onnx.ModelProto") -> tuple["onnx.ModelProto", Pools
         for name, place in zip(names, plane.averages.values(), strict=True)
     )
     seamless = all(place.first == place.tail == 0 for place in (continued.output, *continued.averages.values()))
-    pools = Pools(_halo(plane), seamless, averages)
+    pools = Pools(_halo(plane), seamless, averages, _added(model, plane))
     rewritten = onnx.ModelProto()
     rewritten.CopyFrom(model)
+    if pools.added:
+        _open_pads(rewritten.graph, pools)
     _rewrite(rewritten.graph, dict(zip(plane.averages, names, strict=True)))
     return rewritten, pools
+
+
+def _added(model: "onnx.ModelProto", plane: Layout) -> int:
+    """Return by how many pixels a network continues the picture before all else, where it can do without.
+
+    0 where it does not, where the picture has another way into the network, and where features would lie elsewhere or
+    would not be clean without.
+    """
+    pad = _first_pad(model.graph)
+    if pad is None:
+        return 0
+    bare = needed("onnx").ModelProto()
+    bare.CopyFrom(model)
+    bare.graph.node.remove(pad)
+    for node in bare.graph.node:
+        node.input[:] = [model.graph.input[0].name if name == pad.output[0] else name for name in node.input]
+    try:
+        without = layout(bare)
+    except UnknownGeometry:
+        return 0
+    pairs = [(plane.output, without.output), *zip(plane.averages.values(), without.averages.values(), strict=True)]
+    pixels = {(full.extra - less.extra) * full.ratio / 2 for full, less in pairs}
+    added = int(max(pixels))
+    same = pixels == {added} and _pixels(model, pad) == added and added % plane.multiple == 0
+    clean = all(less.first == less.tail == 0 for _, less in pairs)
+    complete = plane.output.extra == 0 and all(place.extra >= 0 for place in plane.averages.values())
+    return added if same and clean and complete and added <= _halo(plane) else 0
+
+
+def _first_pad(graph: Any) -> Any:
+    """Return the node that continues the picture, where nothing else takes it; or None."""
+    users = [node for node in graph.node if graph.input[0].name in node.input]
+    return users[0] if [node.op_type for node in users] == ["Pad"] else None
+
+
+def _pixels(model: "onnx.ModelProto", pad: Any) -> int | None:
+    """Return by how many pixels a node continues a picture on all four sides; None where they differ.
+
+    Nothing before it depends on the picture.
+    """
+    constants = Constants(model)
+    try:
+        for node in takewhile(lambda node: node.output[0] != pad.output[0], model.graph.node):
+            constants.compute(node)
+        axes = constants.argument(pad, 3, range(4)) % 4
+        pads = np.zeros((2, 4), np.int64)
+        pads[:, axes] = constants.argument(pad, 1).reshape(2, len(axes))
+    except (NotConstant, ValueError):
+        return None
+    pixels = int(pads[0, 2])
+    return pixels if (pads == [0, 0, pixels, pixels]).all() else None
+
+
+def _open_pads(graph: Any, pools: Pools) -> None:
+    """Let the node that continues the picture be told by how much."""
+    onnx = needed("onnx")
+    pad = _first_pad(graph)
+    pad.input[:] = [pad.input[0], pools.pads, *pad.input[2:3]]
+    default = np.array([0, 0, pools.added, pools.added] * 2, np.int64)
+    graph.input.append(onnx.helper.make_tensor_value_info(pools.pads, onnx.TensorProto.INT64, [8]))
+    graph.initializer.append(onnx.numpy_helper.from_array(default, pools.pads))
 
 
 def _halo(plane: Layout) -> int:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kakudai.convert.card import parse, read_card
 from kakudai.convert.folded import EVERYTHING, Folded, Step, compute, fold_network
 from kakudai.convert.ncnn_file import convert_ncnn
 from kakudai.convert.ncnn_param import FROM_INPUT, MAGIC
-from kakudai.convert.packages import needed
 from kakudai.errors import ModelInvalid
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def export_ncnn(data: bytes, name: str, *, check: bool = True) -> tuple[str, byt
         ModelInvalid: The network has an operator that ncnn, or this writer, does not know.
         RuntimeUnavailable: The package onnx is missing.
     """
-    model = needed("onnx").load_from_string(data)
+    model = parse(data, name)
     folded = fold_network(model)
     try:
         lines = _Writer(folded).lines()
@@ -82,7 +82,7 @@ def check_same(original: "onnx.ModelProto", written: "onnx.ModelProto", name: st
     Raises:
         ModelInvalid: They do not give the same.
     """
-    multiple = next((int(p.value) for p in original.metadata_props if p.key == "kakudai.multiple"), 1)
+    multiple = int(read_card(original).get("multiple", "1"))
     side = -(-SIDE // multiple) * multiple
     x = np.random.default_rng(0).random((1, 3, side, side + multiple), np.float32)
     expected, y = compute(original, x), compute(written, x)

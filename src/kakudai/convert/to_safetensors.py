@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakudai.convert import probe
-from kakudai.convert.card import finish
+from kakudai.convert.card import finish, parse, read_card
 from kakudai.convert.packages import needed
 from kakudai.errors import ModelInvalid
 from kakudai.networks import network_names
@@ -36,9 +36,8 @@ def export_safetensors(data: bytes, name: str, open_network: probe.OpenNetwork) 
     from kakudai.convert.unpickle import need_torch
 
     need_torch()
-    onnx = needed("onnx")
-    model = onnx.load_from_string(data)
-    card = {entry.key.removeprefix("kakudai."): entry.value for entry in model.metadata_props}
+    model = parse(data, name)
+    card = read_card(model)
     if card.get("network") not in network_names():
         hint = "accepted are models of the networks that `kakudai networks` lists; --to onnx always works"
         raise ModelInvalid(f"{name} is of the network {card.get('network')!r}, which kakudai does not have", hint)
@@ -55,8 +54,11 @@ def _written(model: "onnx.ModelProto", card: dict[str, str], arguments: dict[str
     from kakudai.convert.torch_layouts import expected_shapes
 
     channels = 1 if card["color"] == "luma" else 3
-    wanted = expected_shapes(card["network"], {**arguments, "scale": int(card["scale"]), "in_channels": channels})
-    tensors = None if wanted is None else _matched(_weights(model), wanted)
+    try:
+        wanted = expected_shapes(card["network"], {**arguments, "scale": int(card["scale"]), "in_channels": channels})
+    except ValueError:
+        return None
+    tensors = _matched(_weights(model), wanted)
     if tensors is None:
         return None
     metadata = {

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kakudai.convert.card import parse, read_card
 from kakudai.convert.folded import Folded, Step, fold_network
 from kakudai.convert.graph import LUMA
-from kakudai.convert.packages import needed
 from kakudai.convert.to_ncnn import check_same
 from kakudai.convert.waifu2x_json import CASCADES, FULL, SCALE_KEY, STACKS, convert_json
 from kakudai.errors import ModelInvalid
@@ -36,8 +36,8 @@ def export_json(data: bytes, name: str) -> bytes:
         ModelInvalid: It is none of waifu2x's networks.
         RuntimeUnavailable: The package onnx is missing.
     """
-    model = needed("onnx").load_from_string(data)
-    card = {entry.key.removeprefix("kakudai."): entry.value for entry in model.metadata_props}
+    model = parse(data, name)
+    card = read_card(model)
     variant, scale = json.loads(card.get("arguments", "{}")).get("variant"), int(card.get("scale", "1"))
     if card.get("network") != "waifu2x" or variant not in (*STACKS, *CASCADES):
         raise ModelInvalid(f"{name} is none of waifu2x's networks, which its JSON alone can hold", HINT)

@@ -4,14 +4,14 @@ import json
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from kakudai.convert import halo, probe, spandrel_file
 from kakudai.convert.card import Converted
 from kakudai.convert.packages import needed
 from kakudai.convert.torch_color import LumaInRGB
 from kakudai.convert.torch_export import merged_for_use, runner, to_onnx
-from kakudai.convert.torch_layouts import Layout, Tensors, recognise, unwrapped
+from kakudai.convert.torch_layouts import Layout, Tensors, expected_shapes, recognise, unwrapped
 from kakudai.convert.unpickle import read_tensors
 from kakudai.errors import ModelInvalid
 from kakudai.networks import find_network
@@ -63,14 +63,17 @@ def convert_torch(data: bytes, name: str, open_network: probe.OpenNetwork) -> Co
 
 
 def check_finite(tensors: Tensors, name: str) -> None:
-    """Refuse weights that are no numbers.
+    """Refuse weights that are no numbers, and those of no size: shapes decide how large networks are made.
 
     Raises:
         ModelInvalid: One is.
     """
+    for key, tensor in unwrapped(tensors).items():
+        if not tensor.numel() or tensor.is_complex():
+            raise ModelInvalid(f"{name} has no weights of a network in {key[:100]!r}", "fetch it again")
     for key, tensor in tensors.items():
-        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise ModelInvalid(f"{name} has weights that are not numbers in {key!r}", "fetch it again")
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor.float()).all()):
+            raise ModelInvalid(f"{name} has weights that are not numbers in {key[:100]!r}", "fetch it again")
 
 
 def build(layout: Layout, name: str) -> nn.Module:
@@ -89,7 +92,7 @@ def build(layout: Layout, name: str) -> nn.Module:
     mistakes = []
     for channels in [layout.arguments["in_channels"]] if layout.arguments["in_channels"] else [3, 1]:
         arguments = {**layout.arguments, "in_channels": channels}
-        mistake = _mistake(network_class, arguments, layout.tensors)
+        mistake = _mistake(layout, arguments)
         if mistake is None:
             network = network_class(**arguments)
             state = network.state_dict()
@@ -99,24 +102,24 @@ def build(layout: Layout, name: str) -> nn.Module:
     raise ModelInvalid(f"{name} looks like {layout.kind} and does not fit: {mistakes[0]}", "fetch it again")
 
 
-def _mistake(network_class: Any, arguments: dict[str, Any], tensors: Tensors) -> str | None:
+def _mistake(layout: Layout, arguments: dict[str, Any]) -> str | None:
     """Say why weights do not fit a network; None where they do."""
     try:
-        with torch.device("meta"):
-            wanted = network_class(**arguments).state_dict()
-    except (TypeError, ValueError, KeyError, RuntimeError, RecursionError, OverflowError) as error:
-        return (str(error).splitlines() or [type(error).__name__])[0][:200]
-    for key, value in wanted.items():
+        wanted = expected_shapes(layout.network, arguments)
+    except ValueError as error:
+        return str(error)
+    tensors = layout.tensors
+    for key, shape in wanted.items():
         if key not in tensors:
             return f"{key} is missing"
-        if tensors[key].shape != value.shape:
-            return f"{key} is {_shape(tensors[key])} and not {_shape(value)}"
+        if tuple(tensors[key].shape) != shape:
+            return f"{key} is {_words(tuple(tensors[key].shape))} and not {_words(shape)}"
     surplus = sorted(tensors.keys() - wanted.keys())
-    return f"{surplus[0]} has no place in it" if surplus else None
+    return f"{surplus[0][:100]} has no place in it" if surplus else None
 
 
-def _shape(tensor: Tensor) -> str:
-    return "x".join(map(str, tensor.shape)) or "a single number"
+def _words(shape: tuple[int, ...]) -> str:
+    return "x".join(map(str, shape)) or "a single number"
 
 
 def _channels_of(network: nn.Module) -> int:

@@ -18,6 +18,7 @@ sanghyun-son/EDSR-PyTorch, nagadomi/nunif; each is described here by its names a
 import json
 import re
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any, TypeAlias
 
 import torch
@@ -45,7 +46,8 @@ GROUPS = (
 PREFIXES = ("module.", "netG.", "_orig_mod.")
 """What wrappers put in front of all names."""
 
-LARGEST_ARGUMENT = 4096
+LARGEST_ARGUMENT, LONGEST_ARGUMENT = 4096, 1000
+LARGEST_SCALE = 16
 EDSR_RANGE = 255.0
 
 
@@ -70,14 +72,25 @@ class Layout:
     notes: str = ""
 
 
-def expected_shapes(network: str, arguments: dict[str, Any]) -> dict[str, tuple[int, ...]] | None:
-    """Return names and shapes of a network's weights; None where it cannot be built with those arguments."""
+def expected_shapes(network: str, arguments: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Return names and shapes of a network's weights, without making them.
+
+    Raises:
+        ValueError: It cannot be built with those arguments, or would be endless.
+    """
+    for key, value in arguments.items():
+        if isinstance(value, int | float) and not -LARGEST_ARGUMENT <= value <= LARGEST_ARGUMENT:
+            raise ValueError(f"{key} is {value}")
+        if isinstance(value, str) and len(value) > LONGEST_ARGUMENT:
+            raise ValueError(f"{key} has {len(value)} characters")
+    if arguments["scale"] not in range(1, LARGEST_SCALE + 1):
+        raise ValueError(f"it enlarges {arguments['scale']} times, accepted are 1 to {LARGEST_SCALE}")
     module = find_network(network)
     try:
         with torch.device("meta"):
             state = getattr(module, module.__all__[0])(**arguments).state_dict()
-    except (TypeError, ValueError, KeyError):
-        return None
+    except Exception as error:  # whatever a constructor makes of nonsense
+        raise ValueError((str(error).splitlines() or [type(error).__name__])[0][:200]) from error
     return {key: tuple(value.shape) for key, value in state.items()}
 
 
@@ -113,7 +126,7 @@ def recognise(tensors: Tensors, plain: dict[str, Any], name: str) -> Layout | No
         return _nunif(weights, plain)
     for layout in (_compact, _rrdb, _edsr_basicsr, _edsr_original):
         found = layout(weights)
-        if found is not None:
+        if found is not None and found.arguments["in_channels"] in (1, 3):
             return found
     return None
 
@@ -123,12 +136,12 @@ def _own(tensors: Tensors, plain: dict[str, Any], name: str) -> Layout:
     try:
         arguments = json.loads(plain["arguments"])
         scale = int(plain["scale"])
-        if not isinstance(arguments, dict):
-            raise TypeError("arguments are no object")  # noqa: TRY301 - one message for all of it
+        channels = {"luma": 1, "rgb": 3}.get(str(plain.get("color")), 0) or int(plain.get("in_channels", 0) or 0)
+        if not isinstance(arguments, dict) or channels not in (0, 1, 3):
+            raise TypeError("arguments are no object, or channels no picture")  # noqa: TRY301 - one message for all
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise ModelInvalid(f"{name}: its metadata makes no sense: {error}", "export it again") from error
     given = _checked({**arguments, "scale": scale}, name)
-    channels = {"luma": 1, "rgb": 3}.get(str(plain.get("color")), 0) or int(plain.get("in_channels", 0) or 0)
     card = {key: str(plain[key]) for key in OWN_CARD if key in plain}
     return Layout(plain["network"], {**given, "in_channels": channels}, tensors, "kakudai", card)
 
@@ -163,21 +176,18 @@ def _nunif(weights: Tensors, plain: dict[str, Any]) -> Layout | None:
     variant = str(plain["name"]).removeprefix("waifu2x.")
     scales = {"vgg_7": 1, "upconv_7": 2, "cunet": 1, "upcunet": 2}
     channels = plain.get("kwargs/in_channels", 3)
-    if variant not in scales or plain.get("kwargs/out_channels", channels) != channels:
+    if variant not in scales or channels not in (1, 3) or plain.get("kwargs/out_channels", channels) != channels:
         return None
     arguments: dict[str, Any] = {"variant": variant, "scale": scales[variant], "in_channels": channels}
     if variant in ("cunet", "upcunet"):
         arguments["clip_between"] = not plain.get("kwargs/no_clip", False)
     if variant == "upconv_7":
         arguments["last_bias"] = any(value.dim() == 1 for value in list(weights.values())[-1:])
-    from kakudai.networks.waifu2x import Waifu2x
-
-    with torch.device("meta"):
-        ours = Waifu2x(**arguments).state_dict()
+    ours = expected_shapes("waifu2x", arguments)
     if len(ours) != len(weights):
         return None
     pairs = zip(ours.items(), weights.values(), strict=True)
-    named = {key: value.reshape(wanted.shape) for (key, wanted), value in pairs if value.numel() == wanted.numel()}
+    named = {key: value.reshape(wanted) for (key, wanted), value in pairs if value.numel() == prod(wanted)}
     return Layout("waifu2x", arguments, named, "nunif") if len(named) == len(ours) else None
 
 

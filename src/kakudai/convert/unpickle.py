@@ -53,7 +53,7 @@ def read_tensors(data: bytes, name: str) -> tuple[dict[str, Any], dict[str, Any]
         check_archive(data, name)
     if pickled:
         data = _read_apart(data, name)
-    check_header(data, name)
+    check_header(data, name, MAX_PICKLE if pickled else MAX_HEADER)
     from safetensors import SafetensorError
     from safetensors.torch import load
 
@@ -114,7 +114,7 @@ def check_archive(data: bytes, name: str) -> None:
         raise ModelInvalid(f"{name} has a table of contents of more than {MAX_PICKLE >> 20} MiB", "do not trust it")
 
 
-def check_header(data: bytes, name: str) -> None:
+def check_header(data: bytes, name: str, largest: int = MAX_HEADER) -> None:
     """Refuse a safetensors file whose header is larger than any network needs.
 
     Raises:
@@ -123,8 +123,8 @@ def check_header(data: bytes, name: str) -> None:
     length = int.from_bytes(data[:8], "little")
     if len(data) < 10 or length > len(data) - 8:
         raise ModelInvalid(f"{name} is no safetensors file, or is truncated", "fetch it again")
-    if length > MAX_HEADER:
-        raise ModelInvalid(f"{name} has a header of {length} bytes", f"accepted are up to {MAX_HEADER}")
+    if length > largest:
+        raise ModelInvalid(f"{name} has a header of {length} bytes", f"accepted are up to {largest}")
 
 
 FROM_PICKLE = "kakudai.pickle"
@@ -138,6 +138,11 @@ def _read_apart(data: bytes, name: str) -> bytes:
         result = subprocess.run(words, input=data, capture_output=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired as error:
         raise ModelInvalid(f"{name} was not read within {SECONDS} seconds", "do not trust it") from error
+    except OSError as error:
+        raise RuntimeUnavailable(
+            f"{name} is read by another process, which does not start: {_first_line(error)}",
+            "use its .safetensors, if there is one",
+        ) from error
     if result.returncode == 0:
         return result.stdout
     said = result.stderr.decode(errors="replace").strip().splitlines()

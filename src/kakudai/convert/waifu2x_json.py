@@ -19,6 +19,7 @@ from kakudai.convert.card import Converted
 from kakudai.convert.geometry import measure_geometry
 from kakudai.convert.graph import GraphBuilder
 from kakudai.convert.naming import stated_scale
+from kakudai.convert.walk import UnknownGeometry
 from kakudai.errors import ModelInvalid
 
 SLOPE = 0.1
@@ -30,6 +31,8 @@ FULL = "FullConvolution"
 ACCEPTED = f"accepted are {', '.join((*STACKS, *CASCADES))}"
 SCALE_KEY = "kakudai_scale"
 MAX_LAYERS = 100
+MAX_BYTES = 128 << 20
+"""Characters that mean nothing may take thirty times their size once they are read; upconv_7l has 50 MiB."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,7 +108,10 @@ def convert_json(data: bytes, name: str) -> Converted:
         return _valid(builder, layers, variant, builder.pad_edge(enlarged, _margin(layers, variant)))
 
     y = network(builder.input) if channels == 3 else builder.luma_in_rgb(builder.input, network, scale, edge=True)
-    geometry = measure_geometry(builder.model(y))
+    try:
+        geometry = measure_geometry(builder.model(y))
+    except UnknownGeometry as error:
+        raise ModelInvalid(f"{name} is not a network that enlarges pictures: {error}", ACCEPTED) from error
     arrays = [array for layer in layers for array in (layer.weight, layer.bias) if array is not None]
     card = {
         "name": name,
@@ -133,6 +139,8 @@ def read_layers(data: bytes, name: str) -> tuple[list[Layer], dict[str, Any]]:
     Raises:
         ModelInvalid: It is no JSON, no list of layers, or damaged.
     """
+    if len(data) > MAX_BYTES:
+        _refuse(name, f"it has {len(data) >> 20} MiB, and they have up to {MAX_BYTES >> 20}")
     try:
         content = json.loads(data.decode("utf-8-sig"), parse_constant=_not_a_number)
     except (ValueError, RecursionError) as error:
@@ -181,10 +189,10 @@ def _layer(entry: dict[str, Any], where: str) -> Layer:
     other, pad_other = _whole(entry, "dH", where, stride), _whole(entry, "padH", where, pad)
     expected = 3 if (transposed, height) == (True, 4) else 0
     dilations = {_whole(entry, key, where, 1) for key in ("dilationW", "dilationH")}
-    if stride != other or {pad, pad_other} - {-1, expected} or dilations != {1}:
+    if height != width or stride != other or {pad, pad_other} - {-1, expected} or dilations != {1}:
         raise ModelInvalid(
-            f"{where} has the strides {stride} and {other}, the paddings {pad} and {pad_other} and the dilations "
-            f"{sorted(dilations)}, which no network of waifu2x has",
+            f"{where} has a kernel of {width}x{height}, the strides {stride} and {other}, the paddings {pad} and "
+            f"{pad_other} and the dilations {sorted(dilations)}, which no network of waifu2x has",
             ACCEPTED,
         )
     return Layer(transposed, weight, bias, stride)

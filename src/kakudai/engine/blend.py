@@ -50,9 +50,9 @@ class Blend:
         behind = np.zeros((channels, 0, width * scale), np.float32)
         for _, row in groupby(cores, key=lambda core: core.top):
             parts = [(core, _grown(core, ramp, height, width)) for core in row]
-            jobs = [self.tiles.pool.submit(self.tiles.core, image, part) for _, part in parts]
             strip = np.zeros((channels, parts[0][1].height * scale, width * scale), np.float32)
             strip[:, : behind.shape[1]] += behind
+            jobs = [self.tiles.pool.submit(self.tiles.core, image, part) for _, part in parts]
             try:
                 for (core, part), job in zip(parts, jobs, strict=True):
                     strip[:, :, part.left * scale : (part.left + part.width) * scale] += (

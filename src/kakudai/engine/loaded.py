@@ -134,16 +134,16 @@ class Loaded:
             def progress(pixels: int) -> None:
                 run.progress(share(pixels, stages - 1, stages))
 
-        return self._pass(run, pools.halo, given).run(image, tile, dtype, progress)
+        return self._pass(run, pools.halo, given, lost=pools.added).run(image, tile, dtype, progress)
 
-    def _pass(self, run: Run, halo: int, given: Sequence[Given] | None = None) -> Pass:
+    def _pass(self, run: Run, halo: int, given: Sequence[Given] | None = None, *, lost: int = 0) -> Pass:
         def wrapped(session: Session) -> Session:
             return Ensemble(session, run.turns, given) if given or len(run.turns) > 1 else session
 
         model = self.model
         careful = (lambda: wrapped(_careful(model))) if isinstance(model, Model) else None
         session = wrapped(self.session)
-        return Pass(session, careful, model.scale, halo, model.multiple, run.pool, border=self.border)
+        return Pass(session, careful, model.scale, halo, model.multiple, run.pool, border=self.border, lost=lost)
 
 
 def _careful(model: Model) -> Session:

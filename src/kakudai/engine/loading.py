@@ -1,6 +1,8 @@
 """`load_model`: the one function that turns whatever the user names into a model that runs."""
 
+import contextlib
 import logging
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from os import PathLike
@@ -11,7 +13,8 @@ from numpy.typing import NDArray
 
 from kakudai.errors import ModelInvalid, UsageError
 from kakudai.models import Model, find_model, list_models, store
-from kakudai.models.catalogue import ALIASES, is_own, is_path, model_from_bytes
+from kakudai.models.catalogue import ALIASES, is_folder, is_own, is_path, model_from_bytes
+from kakudai.models.runs import is_run, network_of_run
 
 if TYPE_CHECKING:
     from kakudai.convert import Source
@@ -22,6 +25,8 @@ logger = logging.getLogger(__name__)
 def load_model(name: str | PathLike[str]) -> Model:
     """Return the model of that name, shipped or imported, or the one in the file at that path, whoever wrote it.
 
+    The path may be the folder of a training run, too.
+
     A file of another program is converted, and the conversion is kept in the user's cache folder by the hash of its
     content. Nothing is kept of a file that cannot be converted.
 
@@ -30,6 +35,8 @@ def load_model(name: str | PathLike[str]) -> Model:
         ModelInvalid: The file is no network that can be run.
         RuntimeUnavailable: A package that this kind of file needs is not installed.
     """
+    if is_folder(name) and is_run(Path(name)):
+        name = network_of_run(Path(name))
     if not is_path(name):
         return find_model(name)
     from kakudai.convert import read_source
@@ -37,13 +44,14 @@ def load_model(name: str | PathLike[str]) -> Model:
     source = read_source(Path(name))
     if source.kind == "onnx" and is_own(source.parts[0], str(source.path)):
         return model_from_bytes(source.parts[0], str(source.path))
-    from kakudai.convert import convert_source, generation
+    from kakudai.convert import cache_key, convert_source
 
-    key = f"{generation()} {source.digest}"
+    key = cache_key(source)
     model = _cached(key)
     if model is None:
         data = convert_source(source, open_network=open_network)
         model = model_from_bytes(data, str(source.path))
+        open_network(data)
         store.remember(key, data)
         logger.warning("%s: %s", source.path.name, describe(model))
     stem = source.path.stem
@@ -92,19 +100,21 @@ def _native(source: "Source") -> tuple[bytes, bytes] | None:
 def describe(model: Model) -> str:
     """Say what a converted model is, in one line."""
     halo = "sees the whole picture" if model.halo is None else f"halo {model.halo}"
-    what = f"{model.card['network']}, {model.scale}x, {halo}, {model.color}"
+    what = f"{model.card.get('network', 'unknown')}, {model.scale}x, {halo}, {model.color}"
     return f"{what}; {model.card['notes']}" if model.card.get("notes") else what
 
 
 def open_network(data: bytes) -> Callable[[NDArray[Any]], NDArray[Any]]:
     """Open an ONNX file of one input for the converters, which probe it: array -> its first output.
 
+    Memory and time are limited, for nobody knows yet what the file does.
+
     Raises:
-        ModelInvalid: ONNX Runtime refuses the file; or, by what is returned, the array.
+        ModelInvalid: ONNX Runtime refuses the file; or, by what is returned, the array, or it takes too much.
     """
     import onnxruntime
 
-    options = onnxruntime.SessionOptions()
+    options = _limited(onnxruntime)
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = LOG_FATAL
     options.add_session_config_entry("session.load_model_format", "ONNX")
@@ -115,18 +125,40 @@ def open_network(data: bytes) -> Callable[[NDArray[Any]], NDArray[Any]]:
     first = session.get_inputs()[0].name
 
     def run(x: NDArray[Any]) -> NDArray[Any]:
+        limits = onnxruntime.RunOptions()
+        limits.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+        clock = threading.Timer(PROBE_SECONDS, lambda: setattr(limits, "terminate", True))
+        clock.start()
         try:
-            y: NDArray[Any] = session.run(None, {first: x})[0]
+            y: NDArray[Any] = session.run(None, {first: x}, limits)[0]
         except Exception as error:
             raise ModelInvalid(
                 f"ONNX Runtime cannot run the network: {_first_line(error)}", "export it again"
             ) from error
+        finally:
+            clock.cancel()
         return y
 
     return run
 
 
 LOG_FATAL = 4
+
+PROBE_BYTES = 8 << 30
+"""Memory that networks may take while they are probed, together; the pictures are small."""
+
+PROBE_SECONDS = 120.0
+
+
+def _limited(onnxruntime: Any) -> Any:
+    """Return options for a session whose memory comes out of one store of limited size."""
+    kinds = onnxruntime.OrtAllocatorType, onnxruntime.OrtMemType
+    place = onnxruntime.OrtMemoryInfo("Cpu", kinds[0].ORT_ARENA_ALLOCATOR, 0, kinds[1].DEFAULT)
+    with contextlib.suppress(Exception):  # there is one already: it is the process's, made by the first call
+        onnxruntime.create_and_register_allocator(place, onnxruntime.OrtArenaCfg({"max_mem": PROBE_BYTES}))
+    options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    return options
 
 
 def _cached(key: str) -> Model | None:

@@ -33,6 +33,7 @@ class Pass:
         multiple: Sides of what the network is given divide by this, and tiles begin at multiples of it.
         pool: Runs `session.workers` tiles at once.
         border: What continues outside the picture.
+        lost: Pixels of what it is given that the network has no result for, on each side.
     """
 
     session: Session
@@ -43,6 +44,7 @@ class Pass:
     pool: ThreadPoolExecutor
     _: KW_ONLY
     border: Border = "mirror"
+    lost: int = 0
 
     @property
     def margin(self) -> int:
@@ -82,8 +84,10 @@ class Pass:
         rows = (list(row) for _, row in groupby(cut(height, width, tile, self.multiple), key=lambda part: part.top))
         across = math.ceil(width / tile)
         ahead = max(2, math.ceil(2 * self.session.workers / across))
-        pending = deque(start(row) for row in islice(rows, ahead))
+        pending: deque[tuple[Pixels, list[Future[None]]]] = deque()
         try:
+            for first in islice(rows, ahead):
+                pending.append(start(first))
             while pending:
                 band, jobs = pending[0]
                 for job in jobs:
@@ -126,15 +130,17 @@ class Pass:
     def _run(self, session: Session, x: NDArray[np.float32], tile: Tile) -> tuple[NDArray[np.float32], str | None]:
         """Run one tile; return its core and what is wrong with it."""
         y = session.run(x)
-        expected = (1, 3, x.shape[2] * self.scale, x.shape[3] * self.scale)
+        height, width = (side - 2 * self.lost for side in x.shape[2:])
+        expected = (1, 3, height * self.scale, width * self.scale)
         if y.shape != expected:
             raise WrongResult(
                 f"the network returned a tile of shape {y.shape}, expected {expected}",
                 "its metadata states another scale than it has; import it again",
             )
-        h, s = self.margin, self.scale
+        margin, s = self.margin, self.scale
+        h = margin - self.lost
         core = y[0, :, h * s : (h + tile.height) * s, h * s : (h + tile.width) * s]
-        return core, fault(x[0, :, h : h + tile.height, h : h + tile.width], core, s)
+        return core, fault(x[0, :, margin : margin + tile.height, margin : margin + tile.width], core, s)
 
 
 def to_planes(pixels: Pixels) -> NDArray[np.float32]:

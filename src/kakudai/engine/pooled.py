@@ -3,13 +3,15 @@
 The network runs on all tiles up to the first average. Of every tile the features are averaged that belong to its core;
 their mean over all tiles is that of the picture. It is given to the network, which runs up to the next average, and at
 last to the end. The four averages of cunet cost three times the work of a run on the whole picture, and the halos of
-the tiles come on top; memory is what one tile needs.
+the tiles come on top; memory is what one tile needs. A network that continues the picture before all else is told not
+to, for a tile brings real pixels there: else it would carry both.
 """
 
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,7 @@ from kakudai.engine.ensemble import Given, Turn
 from kakudai.engine.passes import Progress, to_planes
 from kakudai.engine.runtimes import StagedSession
 from kakudai.engine.tiles import Tile, cut, extract
+from kakudai.errors import WrongResult
 from kakudai.image.picture import Pixels
 from kakudai.image.resize import Border
 from kakudai.models.pools import END, MEAN, SEEN, START, Average, Pools
@@ -70,7 +73,8 @@ class Statistics:
         size = self._size(height, width)
         whole = Tile(0, 0, *size)
         return [
-            {
+            self._bare()
+            | {
                 name: value
                 for average in self.pools.averages
                 for name, value in _ask(average, self._window(average, turn, whole, size)).items()
@@ -88,10 +92,11 @@ class Statistics:
 
         Raises:
             MemoryError: The tiles are too large.
+            WrongResult: An average is no number.
         """
         height, width = image.shape[:2]
         tiles = list(cut(height, width, tile, self.multiple))
-        means: list[dict[str, NDArray[np.float32]]] = [{} for _ in self.turns]
+        means: list[dict[str, NDArray[Any]]] = [self._bare() for _ in self.turns]
         for level, averages in enumerate(self.pools.levels):
             jobs = [pool.submit(self._seen, image, part, averages, means) for part in tiles]
             try:
@@ -103,7 +108,14 @@ class Statistics:
                 wait([job for job in jobs if not job.cancel()])
             for index in range(len(self.turns)):
                 for number, average in enumerate(averages):
-                    means[index][f"{average.name}.{MEAN}"] = _mean([tile[index][number] for tile in seen])
+                    mean = _mean([tile[index][number] for tile in seen])
+                    # No number would stand for a mean that is not known: each tile would use its own instead.
+                    if not np.isfinite(mean).all():
+                        raise WrongResult(
+                            "an average over the picture inside the network is no number",
+                            "the picture was not written; try another --model",
+                        )
+                    means[index][f"{average.name}.{MEAN}"] = mean
         return list(means)
 
     def _seen(
@@ -128,6 +140,10 @@ class Statistics:
             results.append([(windows[i].count, found.get(i, NOTHING)) for i in range(len(averages))])
         return results
 
+    def _bare(self) -> dict[str, NDArray[Any]]:
+        """Return what tells a network not to continue what it is given."""
+        return {self.pools.pads: np.zeros(8, np.int64)} if self.pools.added else {}
+
     def _size(self, height: int, width: int) -> tuple[int, int]:
         return self.multiple * math.ceil(height / self.multiple), self.multiple * math.ceil(width / self.multiple)
 
@@ -139,7 +155,8 @@ class Statistics:
             average.span(place.top, place.top + place.height, height),
             average.span(place.left, place.left + place.width, width),
         ]
-        origins = [int((edge - self.margin) / average.ratio) for edge in (place.top, place.left)]
+        before = self.margin - self.pools.added
+        origins = [int((edge - before) / average.ratio) for edge in (place.top, place.left)]
         start, end = ([span[side] - origin for span, origin in zip(spans, origins, strict=True)] for side in (0, 1))
         return Window(np.array(start, np.int64), np.array(end, np.int64))
 

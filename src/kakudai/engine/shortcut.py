@@ -12,20 +12,22 @@ from kakudai.image.picture import Pixels
 
 @overload
 def upscale(
-    source: Pixels, target: None = None, *, scale: float = 2, model: str = "auto",
-    runtime: RuntimeName = "auto", threads: int | None = None,
+    source: Pixels, target: None = None, *, scale: float = 2, model: str | PathLike[str] = "auto",
+    denoise: int | None = None, tta: int = 1, runtime: RuntimeName = "auto", threads: int | None = None,
 ) -> Pixels: ...  # fmt: skip
 @overload
 def upscale(
-    source: str | PathLike[str], target: str | PathLike[str], *, scale: float = 2, model: str = "auto",
-    runtime: RuntimeName = "auto", threads: int | None = None,
+    source: str | PathLike[str], target: str | PathLike[str], *, scale: float = 2, model: str | PathLike[str] = "auto",
+    denoise: int | None = None, tta: int = 1, runtime: RuntimeName = "auto", threads: int | None = None,
 ) -> FileResult: ...  # fmt: skip
 def upscale(
     source: Pixels | str | PathLike[str],
     target: str | PathLike[str] | None = None,
     *,
     scale: float = 2,
-    model: str = "auto",
+    model: str | PathLike[str] = "auto",
+    denoise: int | None = None,
+    tta: int = 1,
     runtime: RuntimeName = "auto",
     threads: int | None = None,
 ) -> Pixels | FileResult:
@@ -37,14 +39,16 @@ def upscale(
         source: An array, or the path of a picture.
         target: Where the result is written, if `source` is a path.
         scale: Output pixels per input pixel, 0.1 to 16.
-        model: A name from `kakudai models`, or a path.
-        runtime: "auto", "onnxruntime" or "openvino".
+        model: A name from `kakudai models`, the path of a model of whatever program, or a folder, see `Upscaler`.
+        denoise: Strength of noise removal, 0 to 100, for folders of waifu2x networks, see `Upscaler`.
+        tta: The result is the mean over this many ways to lay the picture: 1, 2, 4 or 8.
+        runtime: "auto", "onnxruntime", "openvino" or "ncnn".
         threads: Processor threads; None uses all that this process may.
 
     Raises:
         KakudaiError: See `kakudai.errors`.
     """
-    with Upscaler(scale, model=model, runtime=runtime, threads=threads) as upscaler:
+    with Upscaler(scale, model=model, denoise=denoise, tta=tta, runtime=runtime, threads=threads) as upscaler:
         if not isinstance(source, str | PathLike):
             return upscaler.upscale(source)
         if target is None:

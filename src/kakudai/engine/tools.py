@@ -10,7 +10,9 @@ from kakudai.engine.plan import Means
 from kakudai.engine.runtimes import RuntimeName
 from kakudai.errors import ModelInvalid, ModelNotFound, UsageError
 from kakudai.models import Model
+from kakudai.models.catalogue import is_folder
 from kakudai.models.family import Family, find_family, wanted_level
+from kakudai.models.runs import is_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +83,15 @@ def open_tools(
 ) -> Tools:
     """Load what a model, or a folder of waifu2x networks, has for a wish. Networks that it does not need stay closed.
 
+    A folder that a training run has written is the network in it.
+
     Raises:
         UsageError: Noise is to be removed, and the model cannot; or it can nothing else, and that is not wanted.
         ModelError: The model cannot be found or used.
         RuntimeUnavailable: The runtime is not there.
     """
     if isinstance(model, str | PathLike):
-        if Path(model).is_dir():
+        if is_folder(model) and not is_run(Path(model)):
             return _of_family(find_family(Path(model), wish.style), wish, runtime, threads)
         model = load_model(model)
     loaded = Loaded.open(model, runtime=runtime, threads=threads)
@@ -116,6 +120,8 @@ def _of_family(family: Family, wish: Wish, runtime: RuntimeName, threads: int | 
         denoising = None
     elif denoising is not None:
         combined = None
+    if not grows and (combined or denoising):
+        enlarging = None
     if not (enlarging or combined or denoising):
         raise ModelNotFound(
             f"{family.folder} has no network that only enlarges", "remove noise with --denoise, or add scale2.0x_model"

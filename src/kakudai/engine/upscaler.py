@@ -56,8 +56,8 @@ class Upscaler:
         width: Width of the output in pixels, instead of a scale.
         height: Height of the output in pixels, instead of a scale.
         fit: (width, height) of a box that the output fills, instead of a scale.
-        model: A name from `kakudai models`, the path of a model of whatever program, the path of a folder of waifu2x
-            networks, a `Model`, or a `torch.nn.Module` with `scale`, `halo` and `multiple`.
+        model: A name from `kakudai models`, the path of a model of whatever program, the folder of a training run or
+            of waifu2x networks, a `Model`, or a `torch.nn.Module` with `scale`, `halo` and `multiple`.
         denoise: Strength of noise removal for folders of waifu2x networks: 0 is none, 1 to 25 their noise level 0, up
             to 50 level 1, up to 75 level 2, up to 100 level 3. None is none for what enlarges; a network that does
             nothing but restore is run.
@@ -65,7 +65,7 @@ class Upscaler:
         tile: Side of the tiles in input pixels; "auto" is 256 or what memory allows; 0 is the whole picture. Changes
             nothing but time and memory.
         tta: The result is the mean over this many ways to lay the picture: 1, 2, 4 or 8. Costs as many times the time.
-        runtime: "auto", "onnxruntime" or "openvino".
+        runtime: "auto", "onnxruntime", "openvino" or "ncnn".
         device: "auto" or "cpu".
         threads: Processor threads; None uses all that this process may.
 
@@ -191,7 +191,7 @@ class Upscaler:
             elif same_size:
                 alpha = alpha.copy()
             else:
-                alpha = stay_between_neighbours(work.carry_out(plans[1], alpha), alpha)
+                alpha = stay_between_neighbours(work.carry_out(plans[1], alpha, light=False), alpha)
         return picture.with_pixels(output, alpha), Report(plan, work.tile, work.seconds)
 
     def map(self, paths: Iterable[str | PathLike[str]]) -> Iterator[Enlarged]:

@@ -1,5 +1,6 @@
 """What is done to one picture: a plan is carried out, pass by pass, and its progress is counted."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -62,15 +63,18 @@ class Work:
             for plan in plans
         )
 
-    def carry_out(self, plan: Plan, image: Pixels) -> Pixels:
+    def carry_out(self, plan: Plan, image: Pixels, *, light: bool = True) -> Pixels:
         """Carry out a plan: (H, W, 1 | 3) -> (*plan.size, 1 | 3) of the same dtype.
 
         Between passes, and before the last resize, 8-bit pictures are kept in 16 bits, so that they are rounded once.
+
+        Args:
+            light: The pixels are light, which is averaged as such where a picture is shrunk; alpha is none.
         """
         dtype = image.dtype
         between = np.dtype(np.uint16) if dtype.kind == "u" else dtype
         steps = self._steps(plan)
-        scale = int(np.prod([loaded.model.scale for loaded in steps], dtype=np.int64))
+        scale = math.prod(loaded.model.scale for loaded in steps)
         reached = (image.shape[0] * scale, image.shape[1] * scale)
         for number, loaded in enumerate(steps, 1):
             last = number == len(steps) and reached == plan.size
@@ -78,7 +82,7 @@ class Work:
         if reached == plan.size:
             return image
         shrinks = plan.size[0] <= reached[0] and plan.size[1] <= reached[1]
-        return resize(image, plan.size, kernel="lanczos3", linear_light=shrinks, dtype=dtype)
+        return resize(image, plan.size, kernel="lanczos3", linear_light=shrinks and light, dtype=dtype)
 
     def _steps(self, plan: Plan) -> list[Loaded]:
         """Name the networks of a plan, in their order."""

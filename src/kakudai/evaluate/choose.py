@@ -1,15 +1,16 @@
 """What a user names as a model: a shipped name, an ONNX file, or the folder of a training run."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from kakudai.engine.loading import load_model
-from kakudai.errors import ModelNotFound, UsageError
+from kakudai.errors import UsageError
 from kakudai.evaluate.published import Published, find_same
 from kakudai.models import Model, list_models
+from kakudai.models.catalogue import is_folder
+from kakudai.models.runs import network_of_run
 
 SCALES = (2, 3, 4)
 """Enlargement factors that the literature has tables for."""
@@ -40,24 +41,7 @@ def model_source(text: str) -> str:
     Raises:
         ModelNotFound: The folder has no network, or several and none of its own name.
     """
-    folder = Path(text)
-    if not folder.is_dir() or text in {model.name for model in list_models()}:
-        return text
-    own = folder / f"{_run_name(folder)}.onnx"
-    files = sorted(folder.glob("*.onnx"))
-    if own in files or len(files) == 1:
-        return str(own if own in files else files[0])
-    found = f"it has {', '.join(file.name for file in files)}" if files else "kakudai train writes it at the end"
-    raise ModelNotFound(f"{folder} has no network {own.name}", found)
-
-
-def _run_name(folder: Path) -> str:
-    """Return the name of a run's recipe, or the folder's where there is none that says it."""
-    try:
-        name = json.loads((folder / "recipe.json").read_text(encoding="utf-8"))["name"]
-    except (OSError, ValueError, KeyError, TypeError):
-        name = None
-    return name if isinstance(name, str) else folder.resolve().name
+    return str(network_of_run(Path(text))) if is_folder(text) else text
 
 
 def choose_models(names: Sequence[str], scales: Sequence[int]) -> tuple[list[Chosen], list[int], list[str]]:

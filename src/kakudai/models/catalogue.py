@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import resources
@@ -111,6 +112,17 @@ def is_path(name: str | PathLike[str]) -> bool:
     return bool(path.suffix) and (is_file(path) or str(name) not in store.imported_names())
 
 
+def is_folder(name: str | PathLike[str]) -> bool:
+    """Say whether a model is named by a folder. A folder "photo" beside the pictures does not hide the model photo:
+    it is called ./photo.
+    """
+    if isinstance(name, str) and not {"/", os.sep} & set(name):
+        shipped = resources.files(__package__).joinpath(f"{ALIASES.get(name, name)}.onnx")
+        if is_file(shipped) or name in store.imported_names():
+            return False
+    return os.path.isdir(name)  # noqa: PTH112 - unlike Path's it never raises, whatever the name
+
+
 def read_model_file(path: Path) -> bytes:
     """Read a model file.
 
@@ -175,11 +187,14 @@ def model_from_bytes(data: bytes, name: str) -> Model:
 
 def _check_card(model: Model) -> None:
     """Raise ValueError or TypeError where a card promises what no network can keep."""
-    sensible = model.scale in range(1, 17) and model.multiple in range(1, 257) and (model.halo or 0) in range(4097)
+    sensible = model.scale in range(1, 17) and model.multiple in range(1, 1025) and (model.halo or 0) in range(4097)
     if not sensible or model.color not in ("luma", "rgb") or model.parameters < 0:
         raise ValueError("scale, halo, multiple, color or parameters are out of range")
     if not isinstance(model.quality, dict):
         raise TypeError("quality is not an object")
+    if not isinstance(json.loads(model.card.get("arguments", "{}")), dict):
+        raise TypeError("arguments is not an object")
+    float(model.card.get("macs_per_output_pixel", 0))
     if model.border not in ("mirror", "edge"):
         raise ValueError(f"border is {model.border!r}")
     if model.pools and any((model.multiple / average.ratio).denominator > 1 for average in model.pools.averages):

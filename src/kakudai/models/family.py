@@ -15,6 +15,9 @@ ENDINGS = (".onnx", ".safetensors", ".param", ".json", ".pth", ".pt")
 DEPTH = 3
 """Folders inside each other that are looked into: models/cunet/art."""
 
+STYLES = ("art", "art_scan", "photo")
+"""Names of folders that say for which pictures the networks in them are."""
+
 LEVELS = 4
 """Noise levels of waifu2x: 0 to 3."""
 
@@ -39,7 +42,7 @@ class Family:
     def name(self) -> str:
         """What to call it: the last folder, and the one above where that says more."""
         parts = self.folder.resolve().parts
-        return "/".join(parts[-2:]) if parts[-1] in ("art", "art_scan", "photo") else parts[-1]
+        return "/".join(parts[-2:]) if parts[-1] in STYLES else parts[-1]
 
     @property
     def levels(self) -> list[int]:
@@ -56,7 +59,10 @@ class Family:
         Returns:
             2, or the largest that is not above what is wanted; 1 where the folder has none.
         """
-        scales = sorted({*self.enlarging, *(factor for one, factor in self.combined if one == level)})
+        combined = {factor for one, factor in self.combined if one == level}
+        # Where only networks that do both remove this noise, one that enlarges alone would leave it in.
+        only_combined = level is not None and level not in self.denoising
+        scales = sorted(combined if only_combined else combined | set(self.enlarging))
         fitting = [factor for factor in scales if factor <= max(2, scale or 2)]
         return (fitting[-1:] or scales[:1] or [1])[0]
 
@@ -89,11 +95,16 @@ def find_family(folder: Path, style: str | None = None) -> Family:
         style: Name of the folder that is meant where there are several: art, art_scan or photo.
 
     Raises:
-        ModelNotFound: There are none, or in several folders.
+        ModelNotFound: There are none, or none of that style, or in several folders.
     """
     families = list(_families(folder, DEPTH))
-    if style is not None and len(families) > 1:
-        families = [family for family in families if family.folder.name == style] or families
+    if style is not None:
+        styles = {family.folder.resolve().name for family in families}
+        if style not in styles and styles & set(STYLES):
+            raise ModelNotFound(
+                f"{folder} has no waifu2x networks of the style {style}", f"there are: {', '.join(sorted(styles))}"
+            )
+        families = [family for family in families if family.folder.resolve().name == style] or families
     if not families:
         raise ModelNotFound(
             f"{folder} has no waifu2x networks",

@@ -11,6 +11,10 @@ from fractions import Fraction
 START, END, MEAN, SEEN = "start", "end", "mean", "seen"
 """Behind the name of an average: three inputs, which all have defaults, and one output."""
 
+PADS = "pads"
+"""Behind the name of the first average, where the network can be told how far to continue the picture: an input of
+eight numbers as `Pad` takes them, with its own for a default."""
+
 
 @dataclass(frozen=True, slots=True)
 class Average:
@@ -61,11 +65,19 @@ class Pools:
         halo: Input pixels around a tile that influence its result where the averages are given.
         seamless: The network itself continues the picture by its edge pixels, and the halo adds nothing to that.
         averages: In the order in which they are computed.
+        added: Pixels that the network itself continues the picture by, on each side, unless it is told not to; tiles
+            bring real ones. 0 where it cannot be told.
     """
 
     halo: int
     seamless: bool
     averages: tuple[Average, ...]
+    added: int = 0
+
+    @property
+    def pads(self) -> str:
+        """Name of the input that says how far the picture is continued; there is none where `added` is 0."""
+        return f"{self.averages[0].name}.{PADS}"
 
     @property
     def levels(self) -> tuple[tuple[Average, ...], ...]:
@@ -80,7 +92,9 @@ def to_json(pools: Pools) -> str:
         {"name": a.name, "ratio": [a.ratio.numerator, a.ratio.denominator], "extra": a.extra, "level": a.level}
         for a in pools.averages
     ]
-    return json.dumps({"halo": pools.halo, "seamless": pools.seamless, "averages": averages})
+    return json.dumps({
+        "halo": pools.halo, "seamless": pools.seamless, "averages": averages, "added": pools.added,
+    })  # fmt: skip
 
 
 def from_json(text: str) -> Pools:
@@ -95,12 +109,12 @@ def from_json(text: str) -> Pools:
             Average(str(a["name"]), Fraction(*(int(part) for part in a["ratio"])), int(a["extra"]), int(a["level"]))
             for a in read["averages"]
         )
-        pools = Pools(int(read["halo"]), read["seamless"] is True, averages)
+        pools = Pools(int(read["halo"]), read["seamless"] is True, averages, int(read.get("added", 0)))
     except (KeyError, TypeError, ArithmeticError, RecursionError) as error:
         raise ValueError(f"pools is {text[:100]!r}") from error
     sensible = all(
         0 < a.ratio <= 256 and abs(a.extra) <= 4096 and a.level in range(len(averages)) for a in averages
     ) and {a.level for a in averages} == set(range(max((a.level for a in averages), default=-1) + 1))
-    if not averages or not sensible or pools.halo not in range(4097):
+    if not averages or not sensible or pools.halo not in range(4097) or pools.added not in range(pools.halo + 1):
         raise ValueError("pools has numbers that are out of range")
     return pools

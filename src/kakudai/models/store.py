@@ -119,9 +119,7 @@ def keep(name: str, data: bytes, native: Native | None = None, *, replace: bool 
         new.mkdir(parents=True)
         for file, content in zip((ONNX, PARAM, BIN), (data, *(native or ())), strict=False):
             _write(new / file, content)
-        if folder.exists():
-            _discard(folder)
-        new.rename(folder)
+        _put(new, folder)
     except OSError as error:
         shutil.rmtree(new, ignore_errors=True)
         raise OutputError(f"{folder} cannot be written: {error.strerror or error}", "see KAKUDAI_HOME") from error
@@ -139,16 +137,27 @@ def remove(name: str) -> None:
         known = ", ".join(imported_names()) or "none"
         raise ModelNotFound(f"no imported model is called {name!r}", f"imported are: {known}")
     try:
-        _discard(data_folder() / name)
+        shutil.rmtree(_moved_away(data_folder() / name), ignore_errors=True)
     except OSError as error:
         raise OutputError(f"{data_folder() / name} cannot be deleted: {error.strerror}", "check its owner") from error
 
 
-def _discard(folder: Path) -> None:
-    """Move a folder away at once, then delete it."""
+def _put(new: Path, folder: Path) -> None:
+    """Put a folder into the place of another, which comes back where that fails, and goes where it does not."""
+    away = _moved_away(folder) if folder.exists() else None
+    try:
+        new.rename(folder)
+    except OSError:
+        if away:
+            away.rename(folder)
+        raise
+    if away:
+        shutil.rmtree(away, ignore_errors=True)
+
+
+def _moved_away(folder: Path) -> Path:
     away = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.old")
-    folder.rename(away)
-    shutil.rmtree(away, ignore_errors=True)
+    return folder.rename(away)
 
 
 def cached(key: str) -> bytes | None:

@@ -54,9 +54,10 @@ class NcnnSession:
         """Enlarge (3, H, W)."""
         pad = self._pad
         padded = np.pad(planes, ((0, 0), (pad, pad), (pad, pad)), mode="edge") if pad else planes
+        padded = np.ascontiguousarray(padded)  # ncnn takes its address and does not hold it
         with self._turn:
             extractor = self._net.create_extractor()
-            extractor.input(self._input, ncnn.Mat(np.ascontiguousarray(padded)).clone())
+            extractor.input(self._input, ncnn.Mat(padded).clone())
             code, result = extractor.extract(self._output)
         if code == NO_MEMORY:
             raise MemoryError("ncnn has no memory for a tile of this size")
