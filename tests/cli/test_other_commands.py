@@ -248,6 +248,7 @@ def test_doctor_says_once_that_a_runtime_is_not_installed(monkeypatch, capsys) -
         "onnxruntime": "1.0, runs everywhere, used",
         "openvino": "not installed",
         "torch": "not installed",
+        "ncnn": "not installed",
     }
 
 

@@ -24,12 +24,14 @@ class Foreign:
         block: Sides must divide by this.
         opset: Version of the operators.
         half: Weights in half precision.
+        warm: It expects red to be bright and blue to be dark, so that it cares which comes first.
     """
 
     def __init__(self, **wishes: Any) -> None:
         self.wishes = {
             "channels_last": False, "dtype": np.float32, "given": "0..1", "returned": None, "bgr": False, "luma": False,
-            "size": (0, 0), "unpadded": False, "block": 1, "opset": 18, "half": False, "scale": 2, **wishes,
+            "size": (0, 0), "unpadded": False, "block": 1, "opset": 18, "half": False, "scale": 2, "warm": False,
+            **wishes,
         }  # fmt: skip
         self.nodes: list[onnx.NodeProto] = []
         self.weights: list[onnx.TensorProto] = []
@@ -105,8 +107,12 @@ class Foreign:
             coordinate_transformation_mode="asymmetric",
             nearest_mode="floor",
         )
+        y = self.add("Add", [repeated, detail])
+        if wishes["warm"]:
+            expected = self.weight(0.3 * np.array([0.6, 0.5, 0.35]).reshape(1, 3, 1, 1))
+            y = self.add("Add", [self.add("Mul", [y, self.weight(np.array(0.7, self.type))]), expected])
         low, high = (self.weight(np.array(value, self.type)) for value in (0, 1))
-        return self.add("Clip", [self.add("Add", [repeated, detail]), low, high])
+        return self.add("Clip", [y, low, high])
 
     def file(self, y: str, channels: int) -> bytes:
         wishes = self.wishes
