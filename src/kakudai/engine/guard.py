@@ -34,10 +34,13 @@ BLANK_CONTRAST = 0.02
 """A channel with more contrast than this does not become flat, however dark it is."""
 
 
-def fault(x: NDArray[np.float32], y: NDArray[np.float32], scale: int) -> str | None:
+def fault(x: NDArray[np.float32], y: NDArray[np.float32], scale: int, leeway: float = 1.0) -> str | None:
     """Say what is wrong with a tile, or None.
 
     Shape: x (C, H, W) in [0, 1] what the network was given, without halo; y (C, scale H, scale W) what it returned.
+
+    Args:
+        leeway: How many times further than a faithful network this one may move colours.
     """
     if y.shape != (x.shape[0], x.shape[1] * scale, x.shape[2] * scale):
         return f"its shape is {y.shape} for an input of {x.shape} at scale {scale}"
@@ -48,7 +51,7 @@ def fault(x: NDArray[np.float32], y: NDArray[np.float32], scale: int) -> str | N
     contrasts = _contrasts(x)
     contrast = float(contrasts.max())
     detail = _square_means(_detail(x), 1)
-    allowed = MEAN_TOLERANCE + DETAIL_TOLERANCE * float(detail.mean.mean())
+    allowed = leeway * MEAN_TOLERANCE + DETAIL_TOLERANCE * float(detail.mean.mean())
     if moved > allowed + SMALL_TILE_TOLERANCE * contrast / (x.shape[1] * x.shape[2]) ** 0.5:
         return f"its mean colour moved by {moved:.3f}"
     lively = contrasts > BLANK_CONTRAST
@@ -58,7 +61,7 @@ def fault(x: NDArray[np.float32], y: NDArray[np.float32], scale: int) -> str | N
     squares = np.abs(result.means - light.means)
     side = min(BLOCK, x.shape[1], x.shape[2])
     small = SMALL_TILE_TOLERANCE * contrast / side if side < BLOCK else 0.0
-    if float((squares - DETAIL_TOLERANCE * detail.means).max()) > BLOCK_TOLERANCE + small:
+    if float((squares - DETAIL_TOLERANCE * detail.means).max()) > leeway * BLOCK_TOLERANCE + small:
         return f"the mean colour of a square moved by {float(squares.max()):.3f}"
     return None
 

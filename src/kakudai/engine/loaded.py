@@ -143,7 +143,11 @@ class Loaded:
         model = self.model
         careful = (lambda: wrapped(_careful(model))) if isinstance(model, Model) else None
         session = wrapped(self.session)
-        return Pass(session, careful, model.scale, halo, model.multiple, run.pool, border=self.border, lost=lost)
+        leeway = model.leeway if isinstance(model, Model) else 1.0
+        return Pass(
+            session, careful, model.scale, halo, model.multiple, run.pool,
+            border=self.border, lost=lost, leeway=leeway,
+        )  # fmt: skip
 
 
 def _careful(model: Model) -> Session:

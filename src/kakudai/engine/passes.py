@@ -34,6 +34,7 @@ class Pass:
         pool: Runs `session.workers` tiles at once.
         border: What continues outside the picture.
         lost: Pixels of what it is given that the network has no result for, on each side.
+        leeway: How many times further than a faithful network it may move colours, see `guard.fault`.
     """
 
     session: Session
@@ -45,6 +46,7 @@ class Pass:
     _: KW_ONLY
     border: Border = "mirror"
     lost: int = 0
+    leeway: float = 1.0
 
     @property
     def margin(self) -> int:
@@ -140,7 +142,7 @@ class Pass:
         margin, s = self.margin, self.scale
         h = margin - self.lost
         core = y[0, :, h * s : (h + tile.height) * s, h * s : (h + tile.width) * s]
-        return core, fault(x[0, :, margin : margin + tile.height, margin : margin + tile.width], core, s)
+        return core, fault(x[0, :, margin : margin + tile.height, margin : margin + tile.width], core, s, self.leeway)
 
 
 def to_planes(pixels: Pixels) -> NDArray[np.float32]:
