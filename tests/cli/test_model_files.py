@@ -91,7 +91,7 @@ def test_a_file_that_says_little_is_listed_all_the_same(folder: Path, capsys) ->
     onnx.helper.set_model_props(model, {f"kakudai.{key}": value for key, value in card.items()})
     (folder / "little.onnx").write_bytes(model.SerializeToString())
     assert run(["models", "import", "little.onnx"]) == 0
-    assert "little: unknown, 2x, halo 0" in capsys.readouterr().out
+    assert "little: unknown network, 2x, halo 0" in capsys.readouterr().out
     assert run(["models", "list", "--json"]) == 0
     assert [row["licence"] for row in json.loads(capsys.readouterr().out) if row["name"] == "little"] == [None]
 

@@ -97,6 +97,14 @@ def test_folders_become_folders_of_png_files() -> None:
 
 
 @pytest.mark.usefixtures("folder")
+def test_a_format_names_what_a_file_without_an_ending_is() -> None:
+    assert run(["waifu2x", "-i", "a.png", "-o", "out", "-f", "webp"]) == 0
+    assert Path("out").read_bytes()[8:12] == b"WEBP"
+    assert run(["waifu2x", "-i", "a.png", "-o", "out.png", "-f", "jpg"]) == 0
+    assert Path("out.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.usefixtures("folder")
 def test_lists_and_templates() -> None:
     picture("x/b.png")
     Path("list.txt").write_text("a.png\nx/b.png\n\n")
@@ -116,10 +124,10 @@ def test_two_pictures_never_get_one_name(folder: Path, capsys) -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_options_without_meaning_are_named(capsys) -> None:
-    words = "-g 1 -j 2:2:2 -v -y --batch-size 8 --image-lib wand --disable-amp"
+    words = "-g 1 -j 2:2:2 -v -y --batch-size 8 --image-lib wand --disable-amp -force_cudnn 1"
     assert run(["waifu2x", "-i", "a.png", "-o", "out.png", *words.split()]) == 0
     said = capsys.readouterr().err
-    for word in ("-g", "-j", "-v", "-y", "--batch-size", "--image-lib", "--disable-amp"):
+    for word in ("-g", "-j", "-v", "-y", "--batch-size", "--image-lib", "--disable-amp", "-force_cudnn"):
         assert f"note: {word} means nothing here: " in said
     assert run(["waifu2x", "-i", "a.png", "-o", "out.png", "-g", "-1"]) == 0
     assert "means nothing" not in capsys.readouterr().err
@@ -133,7 +141,8 @@ def test_options_without_meaning_are_named(capsys) -> None:
         ("-i a.png -o out.png --method sharpen", 2, "no method"),
         ("-i a.png -o out.png --style comic", 2, "style"),
         ("-i a.png -o out.png -t big", 2, "tile size"),
-        ("-i a.png -o out.png -t 8", 2, "the tile is 8"),
+        ("-i a.png -o out.png -t 8", 2, "accepted are 0 for auto, and pixels from 32"),
+        ("-i a.png -o out.png -s 0", 2, "scale is 0"),
         ("-i a.png -o out.png -s 32", 2, "scale is 32"),
         ("-i a.png -o out.png --depth 5", 2, "depth is 5"),
         ("-i a.png -o out.png -n -1 -s 1 -m models-cunet/noise1_model.onnx", 2, "denoise is 0"),
@@ -173,6 +182,7 @@ def test_a_folder_that_only_enlarges_says_so_or_refuses(folder: Path, capsys) ->
     assert run(["waifu2x", "-i", "a.png", "-o", "out.png", "-m", "plain"]) == 0
     assert "noise stays" in capsys.readouterr().err
     assert run(["waifu2x", "-i", "a.png", "-o", "b.png", "-m", "plain", "-n", "1"]) == 2
+    assert "waifu2x: -n -1" in capsys.readouterr().err
 
 
 def test_one_network_does_what_it_does(folder: Path, capsys) -> None:
@@ -211,6 +221,7 @@ def test_a_style_chooses_among_folders(folder: Path) -> None:
         ("-scale 2 -depth 16", "--scale 2 --depth 16 --noise-level 1"),
         ("--tta", "--tta"),
         ("-tta 0 -noise_level 0", "--noise-level 0"),
+        ("-gpu 1 -force_cudnn 0", "--gpu 1 --noise-level 1"),
         ("-i -x.png -o y_z.png", "-i -x.png -o y_z.png"),
         ("--gpu 0 1 2 -i a", "--gpu 0 -i a"),
         ("-g -1 -n -1", "-g -1 -n -1"),

@@ -19,8 +19,10 @@ from kakudai.convert.ncnn_file import convert_ncnn
 from kakudai.convert.to_ncnn import export_ncnn
 from kakudai.convert.to_waifu2x_json import export_json
 from kakudai.convert.waifu2x_json import convert_json
+from kakudai.engine.upscaler import Upscaler
 from kakudai.errors import ModelInvalid
 from kakudai.models import find_model
+from kakudai.models.catalogue import model_from_bytes
 from kakudai.networks import find_network, network_names
 
 
@@ -59,6 +61,16 @@ def test_the_shipped_network_runs_in_ncnn() -> None:
     assert [line.split()[0] for line in param.splitlines()[2:]].count("Convolution") == 9
     assert " data " in param
     assert " output " in param
+
+
+def test_a_network_that_pads_comes_back_with_its_mirrored_border() -> None:
+    """The .param does not say how a picture goes on outside; those that lose their border had it repeated."""
+    model = find_model("photo-x2")
+    image = np.random.default_rng(0).integers(0, 256, (20, 24, 3), np.uint8)
+    back = model_from_bytes(finish(convert_ncnn(*export_ncnn(model.data, model.name), "back")), "back")
+    assert back.border == model.border == "mirror"
+    with Upscaler(model=model, runtime="onnxruntime") as one, Upscaler(model=back, runtime="onnxruntime") as other:
+        assert np.abs(one.upscale(image).astype(int) - other.upscale(image)).max() <= 1
     check_ncnn(model.data)
 
 

@@ -63,8 +63,9 @@ def with_an_entry_that_lies() -> bytes:
 
 
 def torchscript(tmp_path: Path) -> bytes:
+    """What `torch.jit.save` writes: its code, and nothing else, is compressed."""
     with zipfile.ZipFile(tmp_path / "program.pt", "w") as archive:
-        archive.writestr("program/code/__torch__.py", "import os")
+        archive.writestr("program/code/__torch__.py", "import os", zipfile.ZIP_DEFLATED)
         archive.writestr("program/data.pkl", b"\x80\x02}.")
     return (tmp_path / "program.pt").read_bytes()
 
@@ -120,7 +121,7 @@ HOSTILE: list[tuple[str, Callable[[Path], bytes], str]] = [
     ("cut.ckpt", lambda tmp: pickled(WEIGHTS, legacy=True)[:-8], "damaged, or holds no weights"),
     ("script.pt", torchscript, "programs are not run"),
     ("other.pth", other_archive, "no weights of PyTorch"),
-    ("text.pth", lambda tmp: b"this is text", "no safetensors file, or is truncated"),
+    ("text.pth", lambda tmp: b"this is text", "neither PyTorch's nor a safetensors file"),
     ("numbers.pth", lambda tmp: pickled({"epoch": 3}), "no tensors"),
     ("cut.safetensors", lambda tmp: save({"a": torch.zeros(100)})[:-8], "damaged"),
     ("header.safetensors", lambda tmp: huge_header(), "header of"),

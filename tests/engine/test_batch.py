@@ -2,6 +2,7 @@
 
 import io
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +54,19 @@ def test_results_come_in_order_and_say_what_was_done(upscaler: Upscaler, jobs: l
         before = read_image(result.job.source).color
         np.testing.assert_array_equal(read_image(result.job.target).color, before.repeat(2, 0).repeat(2, 1))
         assert (jobs[number].name, 30 * (20 + number), 30 * (20 + number)) in seen
+
+
+def test_a_picture_s_time_is_its_own(upscaler: Upscaler, jobs: list[Job], monkeypatch) -> None:
+    """It is read ahead, and then waits for the picture before it."""
+    enlarge, waits = upscaler.upscale_picture, iter([1.0])
+
+    def wait_once(picture: Picture, **words: object) -> object:
+        time.sleep(next(waits, 0.0))
+        return enlarge(picture, **words)
+
+    monkeypatch.setattr(upscaler, "upscale_picture", wait_once)
+    first, second = upscale_files(upscaler, jobs[:2], OPTIONS)
+    assert first.seconds > 1.0 > second.seconds
 
 
 def test_one_bad_file_never_stops_the_rest(upscaler: Upscaler, jobs: list[Job], tmp_path: Path, monkeypatch) -> None:

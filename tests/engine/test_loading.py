@@ -2,6 +2,7 @@
 
 import json
 import logging
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -155,6 +156,28 @@ def test_without_the_extra_it_says_what_to_install(foreign: Path, monkeypatch) -
     with pytest.raises(RuntimeUnavailable) as caught:
         load_model(foreign)
     assert caught.value.hint == "pip install 'kakudai[convert]'"
+
+
+@pytest.mark.parametrize("name", ["theirs.pth", "theirs.safetensors"])
+def test_without_torch_it_says_what_to_install(name: str, tmp_path: Path, home: Path, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "kakudai.convert.torch_file", raising=False)
+    (tmp_path / name).write_bytes(b"whatever")
+    with pytest.raises(RuntimeUnavailable, match="torch is not installed") as caught:
+        load_model(tmp_path / name)
+    assert "pip install torch" in caught.value.hint
+
+
+def test_a_folder_is_no_model_file(tmp_path: Path, home: Path, monkeypatch) -> None:
+    """Those of waifu2x are for `Upscaler`, which chooses among the networks in them."""
+    monkeypatch.chdir(tmp_path)
+    Path("models-cunet").mkdir()
+    for take in (load_model, import_model):
+        with pytest.raises(ModelNotFound, match="models-cunet is a folder, and no model file") as caught:
+            take(Path("models-cunet"))
+        assert "name one of the model files" in caught.value.hint
+    with pytest.raises(ModelNotFound, match="is a folder"):
+        load_model("models-cunet")
 
 
 @pytest.mark.real

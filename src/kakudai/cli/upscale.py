@@ -45,7 +45,9 @@ def upscale(
     model: Annotated[
         str,
         typer.Option(
-            "-m", "--model", help="Name from `kakudai models list`, model of any program, or folder of a training run."
+            "-m",
+            "--model",
+            help="Name from `kakudai models list`, model of any program, folder of networks or of a run.",
         ),
     ] = "auto",
     denoise: Annotated[

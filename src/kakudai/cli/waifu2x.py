@@ -33,6 +33,7 @@ WHY = {
     "--batch-size": "tiles run side by side",
     "--image-lib": "all formats keep their depth",
     "--disable-amp": "all is computed in float32",
+    "-force_cudnn": "pictures are enlarged by the processor",
     "-y": "files that are there are overwritten anyway",
     "-v": "every picture is told anyway",
 }
@@ -40,10 +41,10 @@ WHY = {
 
 LISTS = (".txt", ".csv")
 
-SWITCHES = ("--tta", "--resume")
+SWITCHES = ("--tta", "--resume", "--force-cudnn")
 """The original gives these a value, 0 or 1."""
 
-LONG = re.compile(r"--?[a-z][a-z0-9]+[_-][a-z0-9_-]+|-(?:scale|depth|tta|resume|thread)")
+LONG = re.compile(r"--?[a-z][a-z0-9]+[_-][a-z0-9_-]+|-(?:scale|depth|tta|resume|thread|gpu)")
 """Options of the original are long and have one hyphen; other programs write them with underscores."""
 
 
@@ -126,6 +127,7 @@ def waifu2x(
     batch_size: Annotated[int | None, typer.Option(help="Taken, and without meaning.")] = None,
     image_lib: Annotated[str | None, typer.Option(help="Taken, and without meaning.")] = None,
     disable_amp: Annotated[bool, typer.Option("--disable-amp", help="Taken, and without meaning.")] = False,
+    force_cudnn: Annotated[bool, typer.Option("--force-cudnn", help="Taken, and without meaning.")] = False,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Taken, and without meaning.")] = False,
     verbose: Annotated[bool, typer.Option("-v", help="Taken, and without meaning.")] = False,
 ) -> int:
@@ -149,7 +151,8 @@ def waifu2x(
     order = make_order(method, noise_level, scale, model_path, style=style)
     found = list(pictures(inputs, listed, recursive=recursive))
     single = output is not None and not _is_folder(output, inputs, listed)
-    kind = None if single else find_output_format(format or "png").name
+    ends = single and (format is None or Path(str(output)).suffix)
+    kind = None if ends else find_output_format(format or "png").name
     options = FileOptions(kind, depth=depth)
     check_options(options, "overwrite", as_json=False, output=None)
     with Upscaler(
@@ -159,7 +162,7 @@ def waifu2x(
         batch = Batch(upscaler, options, as_json=False, quiet=False, fail_fast=False)
         meaningless = {
             "-g": gpu not in (None, "-1"), "-j": jobs, "--batch-size": batch_size, "--image-lib": image_lib,
-            "--disable-amp": disable_amp, "-y": yes, "-v": verbose,
+            "--disable-amp": disable_amp, "-force_cudnn": force_cudnn, "-y": yes, "-v": verbose,
         }  # fmt: skip
         batch.note([*order.notes, *upscaler.notes])
         batch.note(f"{word} means nothing here: {WHY[word]}" for word, given in meaningless.items() if given)
@@ -194,7 +197,7 @@ def make_order(
         if method.replace("-", "_") not in METHODS:
             raise UsageError(f"no method is called {method!r}", f"accepted are {', '.join(METHODS)}")
         removes, factor = METHODS[method.replace("-", "_")]
-    scale = factor or scale or 2.0
+    scale = factor or (2.0 if scale is None else scale)
     removes = removes and level != -1
     folder = model or (DEFAULT_FOLDER if Path(DEFAULT_FOLDER).is_dir() else None)
     denoise = 25 * ((level or 0) + 1) if removes else 0
@@ -285,9 +288,11 @@ def parse_tile_size(text: str) -> int | Literal["auto"]:
     Raises:
         UsageError: It is no number.
     """
+    from kakudai.engine.memory import SMALLEST_TILE
+
     first = text.split(",", maxsplit=1)[0]
-    if not first.isdecimal():
-        raise UsageError(f"the tile size is {text!r}", "accepted are 0 for auto, and pixels from 32")
+    if not first.isdecimal() or 0 < int(first) < SMALLEST_TILE:
+        raise UsageError(f"the tile size is {text!r}", f"accepted are 0 for auto, and pixels from {SMALLEST_TILE}")
     return int(first) or "auto"
 
 

@@ -53,6 +53,9 @@ def _convert(source: Source, open_network: OpenNetwork) -> Any:
         from kakudai.convert.foreign_onnx import convert_onnx
 
         return convert_onnx(first, name, open_network)
+    from kakudai.convert.unpickle import need_torch
+
+    need_torch()  # before the converter is imported, which imports torch
     from kakudai.convert.torch_file import convert_torch
 
     return convert_torch(first, name, open_network)

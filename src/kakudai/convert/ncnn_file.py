@@ -84,7 +84,7 @@ def _convert(layers: list[Layer], name: str) -> Converted:
         "network": "waifu2x" if variant else "unknown",
         "arguments": json.dumps({"variant": variant} if variant else {}),
         "parameters": str(parameters),
-        "border": "edge",
+        "border": "edge" if pad else "mirror",
         "native_pad": str(pad) if channels == 3 and before == 1 else "none",
     }
     return Converted(builder.model(y), card)

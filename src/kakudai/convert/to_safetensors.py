@@ -46,7 +46,8 @@ def export_safetensors(data: bytes, name: str, open_network: probe.OpenNetwork) 
         answer = _written(model, card, arguments)
         if answer is not None and _same(data, answer, name, open_network):
             return answer
-    raise ModelInvalid(f"the weights of {name} were merged when it was written", "export it from its run or recipe")
+    hint = "what kakudai has trained is exported from its run; --to onnx always works"
+    raise ModelInvalid(f"{name} does not have all weights of its network apart: some were merged or left out", hint)
 
 
 def _written(model: "onnx.ModelProto", card: dict[str, str], arguments: dict[str, Any]) -> bytes | None:

@@ -101,13 +101,13 @@ def check_archive(data: bytes, name: str) -> None:
         raise ModelInvalid(f"{name} is a damaged archive: {_first_line(error)}", "fetch it again") from error
     if len(entries) > MAX_ENTRIES:
         raise ModelInvalid(f"{name} has {len(entries)} entries", "no network has so many")
+    names = [entry.filename.partition("/")[2] or entry.filename for entry in entries]
+    if "constants.pkl" in names or any(entry.startswith("code/") for entry in names):  # torch compresses their code
+        raise ModelInvalid(f"{name} is a TorchScript program, and programs are not run", "export its network to ONNX")
     if any(entry.compress_type != zipfile.ZIP_STORED or entry.flag_bits & 1 for entry in entries):
         raise ModelInvalid(f"{name} is a compressed archive, which torch never writes", "unpack it, or do not trust it")
     if sum(entry.file_size for entry in entries) > len(data):
         raise ModelInvalid(f"{name} claims to hold more than it does", "do not trust it")
-    names = [entry.filename.partition("/")[2] or entry.filename for entry in entries]
-    if "constants.pkl" in names or any(entry.startswith("code/") for entry in names):
-        raise ModelInvalid(f"{name} is a TorchScript program, and programs are not run", "export its network to ONNX")
     if "data.pkl" not in names:
         raise ModelInvalid(f"{name} is an archive, and no weights of PyTorch", "unpack it and name the file inside")
     if any(entry.file_size > MAX_PICKLE for entry in entries if entry.filename.endswith(".pkl")):
@@ -122,7 +122,7 @@ def check_header(data: bytes, name: str, largest: int = MAX_HEADER) -> None:
     """
     length = int.from_bytes(data[:8], "little")
     if len(data) < 10 or length > len(data) - 8:
-        raise ModelInvalid(f"{name} is no safetensors file, or is truncated", "fetch it again")
+        raise ModelInvalid(f"{name} is neither PyTorch's nor a safetensors file, or is truncated", "fetch it again")
     if length > largest:
         raise ModelInvalid(f"{name} has a header of {length} bytes", f"accepted are up to {largest}")
 

@@ -57,7 +57,7 @@ class FileResult:
         error: Why there is no output, or None.
         input_size: (width, height), or None where the picture could not be read.
         output_size: (width, height), or None on an error.
-        seconds: From the start of reading to the finished file.
+        seconds: Reading, enlarging and writing it, without the time in which it waited for the picture before it.
         report: What the engine did, or None on an error.
         notes: What could not be kept, one sentence each.
     """
@@ -124,10 +124,10 @@ def upscale_files(
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A picture that was read, and when that began."""
+    """A picture that was read, and how long that took."""
 
     picture: Picture
-    started: float
+    seconds: float
 
 
 def _start(reader: ThreadPoolExecutor, todo: Iterator[Job], options: FileOptions) -> tuple[Job, Future[Read]] | None:
@@ -135,7 +135,8 @@ def _start(reader: ThreadPoolExecutor, todo: Iterator[Job], options: FileOptions
 
     def read(job: Job) -> Read:
         started = time.perf_counter()
-        return Read(read_image(job.source, max_pixels=options.max_pixels), started)
+        picture = read_image(job.source, max_pixels=options.max_pixels)
+        return Read(picture, time.perf_counter() - started)
 
     job = next(todo, None)
     return None if job is None else (job, reader.submit(read, job))
@@ -158,17 +159,19 @@ def _enlarge(
     size: tuple[int, int] | None = None
     try:
         read = reading.result()
-        picture = read.picture
+        picture, started = read.picture, time.perf_counter()
         size = (picture.width, picture.height)
         height, width = upscaler.plan(picture.height, picture.width).size
         check_target(job.target, options.format or _stream_format(job, picture), width, height)
         step = (lambda done, total: progress(job, done, total)) if progress else None
         output, report = upscaler.upscale_picture(picture, progress=step)
+        seconds = read.seconds + time.perf_counter() - started
     except Exception as error:  # whatever a decoder raises: one bad file never stops the rest
         failed = FileResult(job, error, size)
         return lambda: failed
 
     def write() -> FileResult:
+        started = time.perf_counter()
         try:
             lost = write_image(
                 output,
@@ -180,8 +183,8 @@ def _enlarge(
             )
         except Exception as error:
             return FileResult(job, error, size)
-        seconds = time.perf_counter() - read.started
+        taken = seconds + time.perf_counter() - started
         notes = (*picture.metadata.notes, *lost)
-        return FileResult(job, None, size, (output.width, output.height), seconds, report, notes)
+        return FileResult(job, None, size, (output.width, output.height), taken, report, notes)
 
     return write

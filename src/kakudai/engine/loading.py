@@ -37,7 +37,7 @@ def load_model(name: str | PathLike[str]) -> Model:
     """
     if is_folder(name) and is_run(Path(name)):
         name = network_of_run(Path(name))
-    if not is_path(name):
+    if not is_path(name) and not is_folder(name):
         return find_model(name)
     from kakudai.convert import read_source
 
@@ -100,7 +100,9 @@ def _native(source: "Source") -> tuple[bytes, bytes] | None:
 def describe(model: Model) -> str:
     """Say what a converted model is, in one line."""
     halo = "sees the whole picture" if model.halo is None else f"halo {model.halo}"
-    what = f"{model.card.get('network', 'unknown')}, {model.scale}x, {halo}, {model.color}"
+    network = model.card.get("network", "unknown")
+    known = "unknown network" if network == "unknown" else network
+    what = f"{known}, {model.scale}x, {halo}, {model.color}"
     return f"{what}; {model.card['notes']}" if model.card.get("notes") else what
 
 

@@ -100,11 +100,12 @@ def open_tools(
         if wish.denoise:
             raise UsageError(
                 f"{name} enlarges and has no strength of denoising to choose",
-                "leave --denoise out, or give a folder of waifu2x networks with -m",
+                "leave --denoise out (kakudai waifu2x: -n -1), or give a folder of waifu2x networks with -m",
             )
         return Tools(name, enlarging=loaded)
     if wish.denoise == 0:
-        raise UsageError(f"{name} does nothing but restore, and denoise is 0", "leave --denoise out")
+        hint = "leave --denoise out (kakudai waifu2x: give a level with -n), or give another model"
+        raise UsageError(f"{name} does nothing but restore, and denoise is 0", hint)
     return Tools(name, denoising=loaded)
 
 

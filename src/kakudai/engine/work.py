@@ -67,11 +67,13 @@ class Work:
         """Carry out a plan: (H, W, 1 | 3) -> (*plan.size, 1 | 3) of the same dtype.
 
         Between passes, and before the last resize, 8-bit pictures are kept in 16 bits, so that they are rounded once.
+        A result that is smaller than the picture is made of means of light. What networks have enlarged too far is
+        brought back in the values that they work in: in light, sharp edges get dark rims, which costs 2 dB at 1.6x.
 
         Args:
             light: The pixels are light, which is averaged as such where a picture is shrunk; alpha is none.
         """
-        dtype = image.dtype
+        dtype, before = image.dtype, image.shape[:2]
         between = np.dtype(np.uint16) if dtype.kind == "u" else dtype
         steps = self._steps(plan)
         scale = math.prod(loaded.model.scale for loaded in steps)
@@ -81,7 +83,7 @@ class Work:
             image = self._pass(loaded, image, dtype if last else between)
         if reached == plan.size:
             return image
-        shrinks = plan.size[0] <= reached[0] and plan.size[1] <= reached[1]
+        shrinks = plan.size != before and plan.size[0] <= before[0] and plan.size[1] <= before[1]
         return resize(image, plan.size, kernel="lanczos3", linear_light=shrinks and light, dtype=dtype)
 
     def _steps(self, plan: Plan) -> list[Loaded]:

@@ -109,7 +109,10 @@ def find_model(name: str | PathLike[str]) -> Model:
     names = [*ALIASES, *(model.name for model in list_models()), *store.imported_names()]
     close = difflib.get_close_matches(text, sorted(names), 1)
     meant = f"did you mean {close[0]!r}? " if close else ""
-    raise ModelNotFound(f"no model is called {text!r}", f"{meant}there are {', '.join(sorted(names))}, or give a path")
+    raise ModelNotFound(
+        f"no model is called {text!r}, and no file or folder",
+        f"{meant}there are {', '.join(sorted(names))}, or give a path",
+    )
 
 
 def is_path(name: str | PathLike[str]) -> bool:
@@ -138,6 +141,8 @@ def read_model_file(path: Path) -> bytes:
         ModelNotFound: There is none.
         ModelInvalid: It cannot be read, or is too large for any network.
     """
+    if is_folder(path):
+        raise ModelNotFound(f"{path} is a folder, and no model file", "name one of the model files in it")
     if not is_file(path):
         raise ModelNotFound(f"no model file at {path}", "see what there is with: kakudai models list")
     try:

@@ -76,7 +76,8 @@ class Family:
             return None
         if not self.levels:
             raise ModelNotFound(
-                f"{self.folder} has no network that removes noise", "leave --denoise out, or give another folder"
+                f"{self.folder} has no network that removes noise",
+                "leave --denoise out (kakudai waifu2x: -n -1), or give another folder",
             )
         wanted = wanted_level(denoise)
         return min(self.levels, key=lambda level: (abs(level - wanted), level))

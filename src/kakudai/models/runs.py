@@ -24,7 +24,8 @@ def network_of_run(folder: Path) -> Path:
     files = sorted(folder.glob("*.onnx"))
     if own in files or len(files) == 1:
         return own if own in files else files[0]
-    found = f"it has {', '.join(file.name for file in files)}" if files else "kakudai train writes it at the end"
+    hint = "kakudai train writes it at the end; of a folder of other networks, name one of the files"
+    found = f"it has {', '.join(file.name for file in files)}" if files else hint
     raise ModelNotFound(f"{folder} has no network {own.name}", found)
 
 
