@@ -31,6 +31,7 @@ format: .venv/dev
 
 .venv/dev: .venv/bin/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --no-deps spandrel einops
 	touch $@ .venv/core
 
 clean:
