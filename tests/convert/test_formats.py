@@ -1,20 +1,12 @@
 """docs/reference/model-formats.md: each file it names is written and loaded, and its row is what came out."""
 
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-import torch
 from tests.convert.formats import CASES, FOOT, HEAD, PAGE, Case
 
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])

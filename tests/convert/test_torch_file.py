@@ -1,7 +1,6 @@
 """Weight files of PyTorch: every layout becomes the network that it was of."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -25,13 +24,7 @@ from kakudai.networks.rrdb import RRDBNet
 from kakudai.networks.srvgg import SRVGGNetCompact
 from kakudai.networks.waifu2x import Waifu2x
 
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def run(network: nn.Module, x: np.ndarray) -> np.ndarray:
