@@ -2,9 +2,9 @@
 
     python benchmarks/speed.py [--rounds 5]
 
-The bare network is the same session on the same tiles, already converted to float32 and kept in memory, with as many
-tiles in flight; nothing is read, checked, converted back or written. Times are medians over the rounds, ratios are
-taken within a round. Rewrites docs/reference/speed.md.
+The bare network is a session of the same runtime on the same tiles, already converted to float32 and kept in memory,
+with as many tiles in flight; nothing is read, checked, converted back or written. Times are medians over the rounds,
+ratios are taken within a round. Rewrites docs/reference/speed.md.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from kakudai import Upscaler, read_image, write_image
 from kakudai.cli.doctor import processor_name
 from kakudai.engine.batch import upscale_file
 from kakudai.engine.passes import to_planes
-from kakudai.engine.runtimes import available, usable_processors
+from kakudai.engine.runtimes import available, open_session, usable_processors
 from kakudai.engine.tiles import cut, default_tile, extract
 from kakudai.image.picture import Picture
 from kakudai.models import Model
@@ -43,9 +43,10 @@ def photograph(height: int, width: int) -> NDArray[np.uint8]:
 
 def bare_seconds(upscaler: Upscaler, image: NDArray[np.uint8]) -> float:
     """Time the network alone."""
-    model, session = upscaler.model, upscaler._session
+    model = upscaler.model
     assert isinstance(model, Model)
     assert model.halo is not None
+    session = open_session(model, runtime=upscaler.runtime)  # type: ignore[arg-type]  # it is the name of one
     tile = default_tile(*image.shape[:2], workers=session.workers)
     tiles = [to_planes(extract(image, part, model.halo)) for part in cut(image.shape[0], image.shape[1], tile)]
     with ThreadPoolExecutor(session.workers) as pool:
