@@ -2,6 +2,7 @@
 
 import logging
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -187,6 +188,25 @@ def test_noise_is_new_for_every_crop_and_its_squares_lie_anywhere(monkeypatch) -
     assert rows == columns == set(range(8))
     for y, x in ((0, 0), (268, 268), (0, 268)):  # nothing is missing at the border
         assert pairs.cut([Crop(0, y, x, 0, False, 1)], 32).low.shape == (1, 3, 32, 32)
+
+
+def test_damage_of_every_strength_is_told_in_a_channel_of_its_own() -> None:
+    gradient = np.linspace(40, 200, 160)[:, None, None] + np.linspace(0, 50, 160)[None, :, None]
+    picture = np.broadcast_to(gradient, (160, 160, 3)).astype(np.uint8)
+    pairs = Pairs(packed(picture), scale=2, color="rgb", strength="photo")
+    clean = Pairs(packed(picture), scale=2, color="rgb")
+    crops = [crop for step in range(20) for crop in pairs.choices(16, 24, seed=0, step=step)]
+    batch, whole = pairs.cut(crops, 24), clean.cut([replace(crop, noise=None) for crop in crops], 24)
+    assert batch.low.shape == (320, 4, 24, 24)
+    assert batch.high.shape == (320, 3, 48, 48)
+    told = batch.low[:, 3]
+    assert (told == told[:, :1, :1]).all()
+    error = np.abs(batch.low[:, :3] - whole.low).mean(axis=(1, 2, 3))
+    strength = told[:, 0, 0]
+    assert 0.05 < (strength == 0).mean() < 0.2
+    assert (error[strength == 0] == 0).all()
+    assert error[strength > 0.5].mean() > 2 * error[(strength > 0) & (strength < 0.3)].mean()
+    np.testing.assert_array_equal(pairs.cut(crops, 24).low, batch.low)
 
 
 def test_luma_of_a_noisy_crop_is_that_of_its_colours(pack: Pack) -> None:

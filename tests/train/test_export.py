@@ -23,7 +23,7 @@ from kakudai.train.export import (
     export_onnx,
 )
 from kakudai.train.loop import train
-from kakudai.train.recipe import Recipe
+from kakudai.train.recipe import Recipe, read_recipe
 
 PROVENANCE = Provenance("recipes/tiny.toml", "three pictures", "CC0-1.0", "abc", {})
 
@@ -62,6 +62,25 @@ def test_the_file_is_the_network_with_its_card(recipe: Recipe, tmp_path: Path) -
     wanted = "name version scale halo multiple color task strength enlarges network arguments parameters"
     wanted += " macs_per_output_pixel recipe data data_licences licence commit quality"
     assert set(card) == {f"kakudai.{key}" for key in wanted.split()}
+
+
+def test_a_network_that_restores_takes_the_strength_as_one_more_plane(recipe_file: Path, tmp_path: Path) -> None:
+    changes = {"strength": '"photo"', "color": '"rgb"', "arguments": "{ blocks = 1, planes = 1 }", "steps": "40"}
+    recipe = read_recipe(recipe_file, changes)
+    train(recipe, tmp_path / "run")
+    trained, network = averaged_network(tmp_path / "run/last.ckpt")
+    network = merged_for_use(network)
+    export_onnx(trained, network, PROVENANCE, tmp_path / "tiny.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "tiny.onnx")
+    card = session.get_modelmeta().custom_metadata_map
+    assert (card["kakudai.strength"], card["kakudai.task"]) == ("plane", "restore")
+    x = np.random.default_rng(0).random((1, 4, 20, 24), np.float32)
+    y = session.run(None, {"x": x})[0]
+    assert y.shape == (1, 3, 40, 48)
+    with torch.inference_mode():
+        np.testing.assert_allclose(y, network(torch.from_numpy(x)).numpy(), atol=2e-6)
+    x[:, 3] = 0
+    assert np.abs(session.run(None, {"x": x})[0] - y).max() > 1e-6
 
 
 def test_multiply_adds_are_those_of_the_layer_table() -> None:

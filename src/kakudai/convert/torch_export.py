@@ -19,18 +19,19 @@ def merged_for_use(network: nn.Module) -> nn.Module:
     return (merge() if merge else network).eval()
 
 
-def to_onnx(network: nn.Module, fixed: int | None = None) -> bytes:
+def to_onnx(network: nn.Module, fixed: int | None = None, *, channels: int = 3) -> bytes:
     """Write a network as an ONNX file of free batch and size.
 
-    Shape: the network takes (N, 3, H, W) and gives (N, 3, scale H, scale W); the file's tensors are `x` and `y`.
+    Shape: the network takes (N, channels, H, W) and gives (N, 3, scale H, scale W); the file's tensors are `x` and `y`.
 
     Args:
         network: In evaluation mode; it says `multiple`.
         fixed: Side of the only pictures that the file is for; what Python code decides by the size is then right.
+        channels: 3, RGB, or 4 where one more says the strength of denoising.
     """
     multiple = int(network.multiple)  # type: ignore[arg-type]
     sides = (fixed, fixed) if fixed else tuple(-(-side // multiple) * multiple for side in (32, 48))
-    x = torch.zeros(1, 3, *sides)
+    x = torch.zeros(1, channels, *sides)
     free = {"x": {0: "n", 2: "h", 3: "w"}, "y": {0: "n", 2: "sh", 3: "sw"}}
     buffer = io.BytesIO()
     with warnings.catch_warnings():

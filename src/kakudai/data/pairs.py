@@ -23,6 +23,7 @@ from kakudai.data.cropping import Texture
 from kakudai.data.pack import Pack
 from kakudai.degrade.blur import gaussian_blur
 from kakudai.degrade.shrink import Downsampling, crop_to_multiple, shrink
+from kakudai.degrade.strength import Damage, damage, told_strength
 from kakudai.degrade.waifu2x import noise_named
 from kakudai.degrade.waifu2x import noise_rate as waifu2x_noise_rate
 from kakudai.errors import RecipeError
@@ -45,7 +46,7 @@ class Batch:
     """Training pairs.
 
     Shape:
-        low: (N, C, patch, patch) float32 in [0, 1]; C = 1 for luma.
+        low: (N, C, patch, patch) float32 in [0, 1]; C = 1 for luma; one more where damage has a strength, which it is.
         high: (N, C, scale patch, scale patch) float32 in [0, 1].
     """
 
@@ -87,6 +88,7 @@ class Pairs:
         downsampling: Filters; each picture is offered once per entry.
         noise: JPEG damage of the low-resolution side, as waifu2x's levels: "art-1"; None for none.
         noise_rate: Share of the crops that get the noise; None for what waifu2x gives this noise to.
+        strength: Damage of any strength, which the low-resolution side says in its last channel; None for none.
         active_cropping: Share of the crops that are the most textured of `crop_tries`, as waifu2x chooses.
         crop_tries: How many crops to choose from.
 
@@ -108,10 +110,11 @@ class Pairs:
         downsampling: Sequence[Downsampling] = ("bicubic",),
         noise: str | None = None,
         noise_rate: float | None = None,
+        strength: Damage | None = None,
         active_cropping: float = 0.0,
         crop_tries: int = 10,
     ) -> None:
-        self.scale, self.color, self.noise = scale, color, noise
+        self.scale, self.color, self.noise, self.strength = scale, color, noise, strength
         usual = waifu2x_noise_rate(noise) if noise else 0.0  # also finds a name that means nothing
         self.noise_rate = usual if noise_rate is None else noise_rate
         self.active_cropping, self.crop_tries = active_cropping, crop_tries
@@ -159,15 +162,21 @@ class Pairs:
         """Cut crops from the pictures."""
         channels = 1 if self.color == "luma" else 3
         sides = patch, self.scale * patch
-        batch = Batch(*(np.empty((len(crops), channels, side, side), np.float32) for side in sides))
+        told = channels + (self.strength is not None), channels
+        batch = Batch(
+            *(np.empty((len(crops), count, side, side), np.float32) for count, side in zip(told, sides, strict=True))
+        )
         low, high = (np.empty((3, side, side), np.float32) for side in sides)
         for index, crop in enumerate(crops):
             first, second = self.pairs[crop.picture]
             s, y, x = self.scale, crop.y, crop.x
-            small = first[y : y + patch, x : x + patch] if crop.noise is None else self._noisy(first, crop, patch)
+            small = first[y : y + patch, x : x + patch]
+            if crop.noise is not None:
+                small, strength = self._noisy(first, crop, patch)
+                batch.low[index, channels:] = strength
             low[:] = _turned(small, crop)
             high[:] = _turned(second[s * y : s * (y + patch), s * x : s * (x + patch)], crop)
-            _write_values(low, batch.low[index])
+            _write_values(low, batch.low[index, :channels])
             _write_values(high, batch.high[index])
         return batch
 
@@ -195,7 +204,7 @@ class Pairs:
         else:
             y, x = (int(rng.integers(0, count)) for count in room)
         turns, mirrored = int(rng.integers(4)), bool(rng.integers(2))
-        noisy = self.noise is not None and rng.random() < self.noise_rate
+        noisy = self.strength is not None or (self.noise is not None and rng.random() < self.noise_rate)
         return Crop(picture, y, x, turns, mirrored, int(rng.integers(2**62)) if noisy else None)
 
     def _most_textured(self, picture: int, places: NDArray[np.int64], patch: int) -> tuple[int, int]:
@@ -207,14 +216,19 @@ class Pairs:
         y, x = places[int(np.argmax(amounts))].tolist()
         return y, x
 
-    def _noisy(self, low: Image8, crop: Crop, patch: int) -> Image8:
-        """Cut a low-resolution crop out of a compressed larger one."""
+    def _noisy(self, low: Image8, crop: Crop, patch: int) -> tuple[Image8, float]:
+        """Cut a low-resolution crop out of a damaged larger one; say how strong the damage is, nearly."""
         rng = np.random.default_rng(crop.noise)
         shift_y, shift_x = rng.integers(0, GRID, 2).tolist()
         top, left = max(0, crop.y - MARGIN - shift_y), max(0, crop.x - MARGIN - shift_x)
         window = low[top : crop.y + patch + MARGIN, left : crop.x + patch + MARGIN]
-        damaged = noise_named(np.ascontiguousarray(window), self.noise or "", rng)
-        return damaged[crop.y - top :, crop.x - left :][:patch, :patch]
+        window, strength = np.ascontiguousarray(window), 0.0
+        if self.strength:
+            damaged = damage(window, self.strength, rng)
+            window, strength = damaged.image, told_strength(damaged.strength, rng)
+        else:
+            window = noise_named(window, self.noise or "", rng)
+        return window[crop.y - top :, crop.x - left :][:patch, :patch], strength
 
 
 def _write_values(crop: NDArray[np.float32], target: NDArray[np.float32]) -> None:

@@ -51,7 +51,7 @@ VARIANTS: dict[str, dict[str, int | float | bool | str]] = {
 class ECBSR(nn.Module):
     """Enlarge by an integer factor with merged 3x3 convolutions.
 
-    Shape: (N, in_channels, H, W) in [0, 1] -> (N, in_channels, scale H, scale W), not clipped.
+    Shape: (N, in_channels + planes, H, W) in [0, 1] -> (N, in_channels, scale H, scale W), not clipped.
 
     Args:
         scale: Enlargement factor; 1 restores without enlarging.
@@ -60,6 +60,7 @@ class ECBSR(nn.Module):
         blocks: 3x3 convolutions between the first and the last.
         activation: "relu" or "leaky_relu" with slope 0.1.
         branches: Train with edge-oriented branches; False trains plain 3x3 kernels. The merged network is the same.
+        planes: Channels behind those of the picture that say how to enlarge it, such as the strength of denoising.
     """
 
     def __init__(
@@ -71,14 +72,16 @@ class ECBSR(nn.Module):
         blocks: int = 4,
         activation: Literal["relu", "leaky_relu"] = "relu",
         branches: bool = True,
+        planes: int = 0,
     ) -> None:
         super().__init__()
         self.scale = scale
+        self.planes = planes
         self.multiple = 1
         self.halo = blocks + 2
         self.slope = {"relu": 0.0, "leaky_relu": 0.1}[activation]
         block = EdgeOrientedConvolution if branches else PlainConvolution
-        self.head = block(in_channels, channels)
+        self.head = block(in_channels + planes, channels)
         self.body = nn.ModuleList(block(channels, channels) for _ in range(blocks))
         self.tail = block(channels, in_channels * scale**2, gain=1e-3)
 
@@ -87,18 +90,20 @@ class ECBSR(nn.Module):
         features = self._activate(self.head(x))  # (N, channels, H, W)
         for block in self.body:
             features = self._activate(block(features))
-        anchor = x.repeat_interleave(self.scale**2, dim=1)  # (N, in_channels * scale^2, H, W)
+        picture = x[:, : x.shape[1] - self.planes]
+        anchor = picture.repeat_interleave(self.scale**2, dim=1)  # (N, in_channels * scale^2, H, W)
         return functional.pixel_shuffle(self.tail(features) + anchor, self.scale)
 
     def merged(self) -> "ECBSR":
         """Return the same network with every block as one plain 3x3 convolution."""
         plain = ECBSR(
             scale=self.scale,
-            in_channels=self.head.in_channels,
+            in_channels=self.head.in_channels - self.planes,
             channels=self.head.out_channels,
             blocks=len(self.body),
             activation="leaky_relu" if self.slope else "relu",
             branches=False,
+            planes=self.planes,
         )
         ours = [self.head, *self.body, self.tail]
         theirs = [plain.head, *plain.body, plain.tail]

@@ -38,10 +38,14 @@ def build_network(recipe: Recipe) -> nn.Module:
     network = getattr(module, module.__all__[0])
     check_arguments(recipe, network)
     try:
-        channels = 1 if recipe.color == "luma" else 3
-        return network(scale=recipe.scale, in_channels=channels, **recipe.arguments)  # type: ignore[no-any-return]
+        return network(scale=recipe.scale, in_channels=picture_channels(recipe), **recipe.arguments)  # type: ignore[no-any-return]
     except (TypeError, KeyError, ValueError) as error:
         raise RecipeError(f"network {recipe.network!r}: {error}", "see the arguments in networks/") from error
+
+
+def picture_channels(recipe: Recipe) -> int:
+    """Return how many channels the picture has that the network sees."""
+    return 1 if recipe.color == "luma" else 3
 
 
 def check_arguments(recipe: Recipe, network: type[nn.Module]) -> None:
@@ -98,7 +102,7 @@ def _side(network: nn.Module) -> int:
 
 
 def _wanted_shape(recipe: Recipe, network: nn.Module, scale: int) -> tuple[int, ...]:
-    return (1, 1 if recipe.color == "luma" else 3, scale * _side(network), scale * _side(network))
+    return (1, picture_channels(recipe), scale * _side(network), scale * _side(network))
 
 
 def _output_shape(recipe: Recipe, network: nn.Module) -> tuple[int, ...] | None:
@@ -108,7 +112,8 @@ def _output_shape(recipe: Recipe, network: nn.Module) -> tuple[int, ...] | None:
     try:
         with torch.no_grad():  # inference mode would spoil what a network keeps from its first run
             side = _side(network)
-            return tuple(network(torch.zeros(1, 1 if recipe.color == "luma" else 3, side, side)).shape)
+            channels = picture_channels(recipe) + (recipe.strength is not None)
+            return tuple(network(torch.zeros(1, channels, side, side)).shape)
     except RuntimeError:
         return None
     finally:

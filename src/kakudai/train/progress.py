@@ -30,6 +30,7 @@ class Progress:
     def __init__(self, recipe: Recipe, folder: Path) -> None:
         assert recipe.progress_picture is not None
         self.folder, self.color = folder / "progress", recipe.color
+        self.strength = 0.0 if recipe.strength else None
         try:
             original = eight_bits(read_image(recipe.progress_picture).color)
         except PictureError as error:
@@ -46,13 +47,14 @@ class Progress:
         Raises:
             OutputError: The folder cannot be written.
         """
-        self._write(f"epoch-{epoch:04}", enlarge_rgb8(network, self.low, luma=self.color == "luma"))
+        picture = enlarge_rgb8(network, self.low, luma=self.color == "luma", strength=self.strength)
+        self._write(f"epoch-{epoch:04}", picture)
 
     def _write(self, name: str, image: Pixels) -> None:
         write_image(Picture(image), self.folder / f"{name}.png")
 
 
-def enlarge_rgb8(network: nn.Module, low: Pixels, *, luma: bool) -> Pixels:
+def enlarge_rgb8(network: nn.Module, low: Pixels, *, luma: bool, strength: float | None = None) -> Pixels:
     """Enlarge a picture whole with a network that is being trained.
 
     Shape: (H, W, 1 | 3) uint8 -> (scale H, scale W, 3) uint8.
@@ -61,6 +63,7 @@ def enlarge_rgb8(network: nn.Module, low: Pixels, *, luma: bool) -> Pixels:
         network: In evaluation mode.
         low: The picture.
         luma: Whether the network sees luma alone; chroma is then enlarged by Lanczos.
+        strength: What it is told of the damage, 0 to 1; None for a network that is not told.
     """
     device = next(network.parameters()).device
     whole = LumaInRGB(network).to(device).eval() if luma else network
@@ -69,6 +72,8 @@ def enlarge_rgb8(network: nn.Module, low: Pixels, *, luma: bool) -> Pixels:
     padding = ((0, -height % multiple), (0, -width % multiple), (0, 0))
     padded = np.pad(np.broadcast_to(low, (height, width, 3)), padding, mode="symmetric")
     x = np.ascontiguousarray(padded.transpose(2, 0, 1)[None] / np.float32(255))
+    if strength is not None:
+        x = np.concatenate([x, np.full_like(x[:, :1], strength)], axis=1)
     with torch.inference_mode():
         y = whole(torch.from_numpy(x).to(device))[0, :, : scale * height, : scale * width]
     return quantise(255.0 * y.float().cpu().numpy().transpose(1, 2, 0), np.dtype(np.uint8))
