@@ -19,23 +19,79 @@ SIDE, PLACES, ZOOM = 96, 4, 2
 
 
 def compare(
-    a: Annotated[Path, typer.Argument(help="A picture.")],
-    b: Annotated[Path, typer.Argument(help="Another of the same size.")],
+    a: Annotated[Path, typer.Argument(help="A picture; with --models the one that they enlarge.")],
+    b: Annotated[Path | None, typer.Argument(help="Another of the same size; not with --models.")] = None,
     reference: Annotated[
-        Path | None, typer.Option("--reference", help="The original both are measured against.")
+        Path | None, typer.Option("--reference", help="The original that all are measured against.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Write a PNG with crops of where they differ most.")
+        Path | None,
+        typer.Option(
+            "-o", "--output", help="Write a PNG: crops where A and B differ most, or the models side by side."
+        ),
     ] = None,
     shave: Annotated[int, typer.Option(help="Pixels cut off each side before measuring.")] = 0,
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--models",
+            metavar="M,M@S,...",
+            help="Enlarge A with these: names, files or folders; @0 to @100 is a strength of denoising.",
+        ),
+    ] = None,
+    region: Annotated[
+        str | None,
+        typer.Option("--region", metavar="X,Y,W,H", help="What is shown of A, in its pixels; the middle if not given."),
+    ] = None,
+    scale: Annotated[
+        float | None, typer.Option("-s", "--scale", help="1 to 16, for the models; 2 if not given.")
+    ] = None,
+    fidelity: Annotated[
+        bool, typer.Option("--fidelity", help="Shrink each result back to compare it with A; map what was added.")
+    ] = False,
+    consistent: Annotated[
+        bool, typer.Option("--consistent", help="Show each result once more, changed so that it shrinks back to A.")
+    ] = False,
+    kernel: Annotated[
+        str | None,
+        typer.Option("--filter", help="How results are shrunk: bicubic if not given, lanczos3, box or triangle."),
+    ] = None,
+    background: Annotated[str | None, typer.Option(help="Of the models' sheet: dark if not given, or light.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Compare two pictures: PSNR and SSIM on luma and on RGB, and crops side by side.
+    """Compare two pictures, or what several models make of one.
+
+    Two: PSNR and SSIM on luma and on RGB, and crops side by side. Models: one region enlarged by bicubic and by each,
+    on one sheet; PSNR is then that of the region. --fidelity enlarges all of the picture and shrinks it by bicubic, as
+    the published protocol does.
 
     Example: kakudai compare bicubic.png kakudai.png --reference original.png -o sheet.png
+
+    Example: kakudai compare photo.jpg --models photo,models-cunet/@50 --fidelity -o sheet.png
     """
     if shave < 0:
         raise UsageError(f"--shave is {shave}", "accepted are whole numbers from 0")
+    if models is not None:
+        from kakudai.cli.compare_models import Options, compare_models
+
+        if b is not None:
+            raise UsageError(f"--models enlarges one picture, and {b} is another", "leave it out, or --models")
+        looks = Options(region, 2.0 if scale is None else scale, fidelity, consistent, kernel, background or "dark")
+        compare_models(a, models, looks, reference=reference, output=output, shave=shave, as_json=as_json)
+        return
+    for_models = {"region": region, "scale": scale, "filter": kernel, "background": background}
+    for_models |= {"fidelity": fidelity or None, "consistent": consistent or None}
+    if given := [name for name, value in for_models.items() if value is not None]:
+        raise UsageError(f"--{given[0]} is for --models", "for example: --models photo")
+    if b is None:
+        raise UsageError("there is one picture to compare", "name another of the same size, or models with --models")
+    compare_pictures(a, b, reference=reference, output=output, shave=shave, as_json=as_json)
+
+
+def compare_pictures(
+    a: Path, b: Path, *, reference: Path | None, output: Path | None, shave: int, as_json: bool
+) -> None:
+    """Compare two pictures, see `compare`."""
     paths = [path for path in (reference, a, b) if path is not None]
     if output and output.resolve() in [path.resolve() for path in paths]:
         raise UsageError(f"{output} is one of the pictures to compare", "write the crops into another file")

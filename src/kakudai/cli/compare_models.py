@@ -1,0 +1,175 @@
+"""`kakudai compare --models`."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from kakudai.cli.progress import counting
+from kakudai.cli.report import say
+from kakudai.cli.table import print_table
+from kakudai.cli.targets import check_output
+from kakudai.errors import UsageError
+
+if TYPE_CHECKING:
+    from kakudai.evaluate.lineup import Entry, Task
+    from kakudai.image.picture import Picture
+
+SCHEMA = 1
+"""Version of the object that --json prints."""
+
+FILTERS = ("bicubic", "lanczos3", "box", "triangle")
+BACKGROUNDS = ("dark", "light")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What only the comparison of models knows; see `compare.compare`."""
+
+    region: str | None
+    scale: float
+    fidelity: bool
+    consistent: bool
+    kernel: str | None
+    background: str
+
+
+def compare_models(
+    path: Path,
+    names: list[str],
+    options: Options,
+    *,
+    reference: Path | None,
+    output: Path | None,
+    shave: int,
+    as_json: bool,
+) -> None:
+    """Enlarge one picture by several models; print figures, and write the sheet.
+
+    Raises:
+        UsageError: A value is not accepted.
+        KakudaiError: The picture cannot be read, a model cannot be used, or the sheet cannot be written.
+    """
+    from kakudai.evaluate.lineup import Task, line_up
+    from kakudai.evaluate.lineup_sheet import lay_out
+    from kakudai.evaluate.wanted import parse_models, parse_region
+
+    _check(path, options, reference, output)
+    wanted = parse_models(names)
+    picture = read_opaque(path)
+    original = None if reference is None else read_opaque(reference).color
+    region = parse_region(options.region, picture.height, picture.width)
+    kernel: Any = options.kernel or "bicubic"
+    task = Task(options.scale, wanted, region, original, options.fidelity, options.consistent, kernel, shave)
+    if output:
+        width, height = (math.ceil(side * options.scale) for side in (region.width, region.height))
+        lay_out(task.cards, width, height, maps=options.fidelity)
+    entries, notes = line_up(picture.color, task, counting)
+    for note in notes:
+        say(f"note: {note}")
+    if as_json:
+        place = [region.left, region.top, region.width, region.height]
+        facts = {"schema": SCHEMA, "input": str(path), "reference": str(reference) if reference else None}
+        facts |= {"scale": options.scale, "region": place, "shave": shave, "filter": kernel}
+        typer.echo(json.dumps(facts | {"results": [entry.as_json() for entry in entries]}))
+    else:
+        show(entries)
+    if output:
+        _write_sheet(entries, picture, task, path, output, background=options.background)
+        say(f"written: {output}")
+
+
+def _check(path: Path, options: Options, reference: Path | None, output: Path | None) -> None:
+    if options.kernel is not None and options.kernel not in FILTERS:
+        raise UsageError(f"--filter is {options.kernel!r}", f"accepted are {', '.join(FILTERS)}")
+    if options.kernel is not None and not (options.fidelity or options.consistent):
+        raise UsageError("nothing is shrunk with --filter", "add --fidelity or --consistent")
+    if options.background not in BACKGROUNDS:
+        raise UsageError(f"--background is {options.background!r}", f"accepted are {' and '.join(BACKGROUNDS)}")
+    if output:
+        if output.resolve() in [given.resolve() for given in (path, reference) if given is not None]:
+            raise UsageError(f"{output} is one of the pictures to compare", "write the sheet into another file")
+        check_output(output)
+
+
+def read_opaque(path: Path) -> "Picture":
+    """Read a picture; a transparent one is laid on white, and that is said."""
+    import numpy as np
+
+    from kakudai.image.files import read_image
+    from kakudai.image.picture import Picture, full_scale
+
+    picture = read_image(path)
+    for note in picture.metadata.notes:
+        say(f"warning: {path}: {note}")
+    if picture.alpha is None:
+        return picture
+    white = full_scale(picture.color.dtype)
+    if (picture.alpha < white).any():
+        say(f"warning: {path}: what is transparent is shown on white")
+    share = picture.alpha.astype(np.float64) / white
+    # where(), not a product: a float picture may hide infinities under what is transparent
+    color = np.where(share > 0, picture.color, 0) * share + white * (1.0 - share)
+    rounded = np.floor(color + 0.5) if picture.color.dtype.kind == "u" else color
+    return Picture(rounded.astype(picture.color.dtype), None, picture.metadata)
+
+
+def show(entries: "list[Entry]") -> None:
+    """Print one row for each result."""
+    from kakudai.evaluate.lineup import Entry, rms
+    from kakudai.evaluate.lineup_sheet import decibels, short_count
+
+    columns: dict[str, Callable[[Entry], str | None]] = {
+        "parameters": lambda entry: None if entry.parameters is None else short_count(entry.parameters),
+        "seconds": lambda entry: None if entry.seconds is None else f"{entry.seconds:.2f}",
+        "for MP": lambda entry: None if entry.megapixels is None else f"{entry.megapixels:.3f}",
+        "luma PSNR": lambda entry: None if entry.psnr is None else decibels(entry.psnr),
+        "shrinks back": lambda entry: None if entry.back is None else decibels(entry.back.psnr),
+        "largest": lambda entry: None if entry.back is None else f"{entry.back.largest:.2f}",
+        "added": lambda entry: None if entry.added is None else f"{rms(entry.added):.2f}",
+    }
+    cells = {name: [column(entry) for entry in entries] for name, column in columns.items()}
+    kept = [name for name, column in cells.items() if any(cell is not None for cell in column)]
+    rows = [[entry.title, *(cells[name][number] or "" for name in kept)] for number, entry in enumerate(entries)]
+    print_table(["", *kept], rows)
+
+
+def _write_sheet(
+    entries: "list[Entry]", picture: "Picture", task: "Task", path: Path, output: Path, *, background: str
+) -> None:
+    import numpy as np
+
+    from kakudai.evaluate.lineup_sheet import Words, draw_lineup, lay_out
+    from kakudai.image.files import write_image
+    from kakudai.image.picture import Metadata, Picture
+
+    region = task.region
+    height, width = entries[0].image.shape[:2]
+    zoom = lay_out(len(entries), width, height, maps=task.fidelity).zoom
+    place = f"{region.width}x{region.height} pixels at {region.left},{region.top} of {picture.width}x{picture.height}"
+    drawn = f", each pixel drawn {zoom}x{zoom}" if zoom > 1 else ""
+    words = Words(path.name, f"{place}, enlarged {task.scale:g} times{drawn}", explain_figures(task))
+    sheet = draw_lineup(entries, picture.color, region, words, background=background)
+    # The cards hold the picture's own values: they look right under its own profile, and greys are grey under any.
+    icc = picture.metadata.icc if picture.channels == 3 else None
+    write_image(Picture(np.asarray(sheet), None, Metadata(icc=icc)), output, format="png")
+
+
+def explain_figures(task: "Task") -> list[str]:
+    """Say what figures and colours on a sheet mean."""
+    how = {"bicubic": "bicubic as in the published protocol (MATLAB's imresize)"}.get(task.kernel, task.kernel)
+    notes = []
+    if task.reference is not None:
+        notes.append("Beside the names: luma PSNR of the region shown, against the original.")
+    if task.fidelity:
+        notes += [
+            f"Shrinks back: PSNR over all colours of the whole result, shrunk by {how}, against the input.",
+            "Below: the difference to bicubic around each place, RMS in levels of 255; one scale of colours for all.",
+        ]
+    if task.consistent:
+        notes.append(f"Consistent: changed as little as possible so that it shrinks back to the input by {how}.")
+    return notes

@@ -1,0 +1,106 @@
+"""`kakudai compare --models` from the command line."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.families import make_family
+from tests.small_models import convolutional
+
+from kakudai.cli.main import run
+from kakudai.image.files import read_image, write_image
+from kakudai.image.picture import Picture
+from kakudai.image.resize import imresize_matlab, resize
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.onnx").write_bytes(convolutional())
+    make_family(tmp_path / "family", "scale2.0x", "noise1_scale2.0x")
+    coarse = np.random.default_rng(0).integers(0, 256, (30, 40, 3)).astype(np.uint8)
+    original = resize(coarse, (120, 160))
+    write_image(Picture(original), "original.png")
+    write_image(Picture(imresize_matlab(original, 0.5)), "small.png")
+    return tmp_path
+
+
+def test_a_sheet_and_figures(capsys) -> None:
+    words = ["compare", "small.png", "--models", "net.onnx,family@50", "--reference", "original.png", "-o", "sheet.png"]
+    assert run([*words, "--region", "10,12,30,20", "--fidelity", "--consistent", "--json"]) == 0
+    output = capsys.readouterr()
+    facts = json.loads(output.out, parse_constant=lambda word: pytest.fail(f"{word} is not JSON"))
+    assert facts["region"] == [10, 12, 30, 20]
+    assert facts["filter"] == "bicubic"
+    rows = facts["results"]
+    assert [row["title"] for row in rows][:3] == ["bicubic", "convolutional", "convolutional, consistent"]
+    assert (rows[3]["model"], rows[3]["strength"]) == ("family", 50)
+    assert all(row["luma_psnr"] > 10 for row in rows[:-1])
+    assert rows[1]["shrinks_back_psnr"] < rows[2]["shrinks_back_psnr"]
+    assert "written: sheet.png" in output.err
+    assert read_image("sheet.png").width > 1000
+    assert run([*words, "--background", "light"]) == 0
+    table = capsys.readouterr().out
+    assert "luma PSNR" in table
+    assert "shrinks back" not in table
+
+
+def test_two_pictures_are_compared_as_ever(capsys) -> None:
+    assert run(["compare", "original.png", "original.png"]) == 0
+    assert "inf" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["alpha", "grey", "deep", "pixel"])
+def test_pictures_of_every_kind(kind: str, capsys) -> None:
+    color = read_image("small.png").color
+    pictures = {
+        "alpha": Picture(color, np.tile(np.linspace(0, 255, 80).astype(np.uint8), (60, 1))[..., None]),
+        "grey": Picture(color[..., :1]),
+        "deep": Picture(color.astype(np.uint16) * 257),
+        "pixel": Picture(color[:1, :1]),
+    }
+    write_image(pictures[kind], "kind.png")
+    assert run(["compare", "kind.png", "--models", "net.onnx", "--fidelity", "--consistent", "-o", "sheet.png"]) == 0
+    assert ("what is transparent is shown on white" in capsys.readouterr().err) == (kind == "alpha")
+    assert read_image("sheet.png").height > 300
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--models", ""], 2, "no model is named"),
+        (["--models", "nothing"], 2, "no model is called 'nothing'"),
+        (["--models", "net.onnx@40"], 2, "leave @40 out"),
+        (["--models", "net.onnx@140"], 2, "accepted is MODEL@0 to MODEL@100"),
+        (["--models", "net.onnx", "--region", "70,0,20,20"], 2, "ends outside the picture, which is 80x60"),
+        (["--models", "net.onnx", "--region", "all"], 2, "accepted is X,Y,W,H"),
+        (["--models", "net.onnx", "--scale", "0.5"], 2, "from 1 to 16"),
+        (["--models", "net.onnx", "--filter", "sharp", "--fidelity"], 2, "accepted are bicubic"),
+        (["--models", "net.onnx", "--filter", "box"], 2, "add --fidelity or --consistent"),
+        (["--models", "net.onnx", "--background", "pink"], 2, "accepted are dark and light"),
+        (["--models", "net.onnx", "--reference", "small.png"], 2, "the reference is 80x60"),
+        (["--models", "net.onnx", "--reference", "missing.png"], 1, "missing.png"),
+        (["--models", "net.onnx", "-o", "small.png"], 2, "one of the pictures"),
+        (["--models", "net.onnx", "-o", "nowhere/sheet.png"], 1, "no such folder"),
+        (["original.png", "--models", "net.onnx"], 2, "enlarges one picture"),
+        (["original.png", "--region", "1,1,2,2"], 2, "--region is for --models"),
+        (["original.png", "--fidelity"], 2, "--fidelity is for --models"),
+        ([], 2, "there is one picture"),
+    ],
+)
+def test_bad_wishes_are_named(words: list[str], code: int, said: str, capsys) -> None:
+    assert run(["compare", "small.png", *words]) == code
+    errors = capsys.readouterr().err
+    assert said in errors
+    assert "unexpected" not in errors
+
+
+@pytest.mark.real
+def test_foreign_models_beside_ours(shared: Path, capsys) -> None:
+    network = shared / "models/waifu2x-ncnn/models-upconv_7_photo-scale2.0x_model.param"
+    write_image(Picture(read_image(shared / "data/test/Set5/img_003.png").color[:96, :96]), "real.png")
+    words = ["compare", "real.png", "--models", f"photo,{network}", "--region", "40,40,16,16", "-o", "sheet.png"]
+    assert run([*words, "--json"]) == 0
+    titles = [row["title"] for row in json.loads(capsys.readouterr().out)["results"]]
+    assert titles == ["bicubic", "photo-x2", "upconv_7_photo-scale2.0x"]
