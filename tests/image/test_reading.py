@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from kakudai.analyse.jpeg_file import read_jpeg_history
 from kakudai.errors import PictureError, PictureNotFound, PictureTooLarge, PictureUnreadable
 from kakudai.image import exif
 from kakudai.image.files import FORMATS, read_image, write_image
@@ -299,3 +300,19 @@ def test_warnings_stay_off_stderr(tmp_path: Path) -> None:
         capture_output=True, check=True, text=True,
     )  # fmt: skip
     assert done.stderr == ""
+
+
+def test_a_jpeg_keeps_what_its_header_says_of_its_compression() -> None:
+    stream = io.BytesIO()
+    Image.fromarray(NOISE[..., :3]).save(stream, "JPEG", quality=61, subsampling=2, comment=b"x" * 3000)
+    tables = read_image(stream.getvalue()).metadata.jpeg
+    assert tables is not None
+    assert len(tables) < 200
+    history = read_jpeg_history(tables)
+    assert history is not None
+    assert (history.quality, history.chroma) == (61, "4:2:0")
+    picture = read_image(stream.getvalue())
+    assert picture.with_pixels(picture.color, None).metadata.jpeg is None
+    stream = io.BytesIO()
+    Image.fromarray(NOISE[..., :3]).save(stream, "PNG")
+    assert read_image(stream.getvalue()).metadata.jpeg is None

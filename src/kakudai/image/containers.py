@@ -18,6 +18,10 @@ Dpi: TypeAlias = "tuple[float, float] | None"
 INCH = 0.0254
 """Metres."""
 
+SCAN, TABLES = 0xDA, 0xDB
+FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""Markers of JPEG: pixels begin; quantisation tables; frame headers."""
+
 
 def plausible(dpi: Dpi) -> Dpi:
     """Return a resolution that every format can hold, or None for what only a damaged file would state."""
@@ -89,6 +93,21 @@ def jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
             return
         yield data[position + 1], position, end
         position = end
+
+
+def jpeg_tables(data: bytes) -> bytes | None:
+    """Return a JPEG's quantisation tables and its frame header, behind a start marker: how it was compressed.
+
+    None where they are not whole. What stands before them, and pixels, are left out.
+    """
+    position, kept = 2, b"\xff\xd8"
+    while position + 4 <= len(data) and data[position] == 0xFF:
+        marker, end = data[position + 1], position + 2 + struct.unpack_from(">H", data, position + 2)[0]
+        if marker == SCAN or end > len(data):
+            break
+        kept += data[position:end] if marker == TABLES or marker in FRAMES else b""
+        position = end
+    return kept if len(kept) > 2 else None
 
 
 def jpeg_dpi(data: bytes) -> Dpi:

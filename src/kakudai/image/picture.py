@@ -21,6 +21,7 @@ class Metadata:
         resolution: Horizontal and vertical pixels per inch, or None where the file states none.
         format: Lower-case name of the format that was read: "png", "jpeg", ... ; "" for pixels from memory.
         notes: What reading could not keep, one sentence each, such as "only the first of 12 frames was read".
+        jpeg: Quantisation tables and frame header of the JPEG file that was read, for `kakudai.analyse`; else None.
     """
 
     icc: bytes | None = None
@@ -29,6 +30,7 @@ class Metadata:
     resolution: tuple[float, float] | None = None
     format: str = ""
     notes: tuple[str, ...] = ()
+    jpeg: bytes | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +70,7 @@ class Picture:
                 resolution[0] * color.shape[1] / self.width,
                 resolution[1] * color.shape[0] / self.height,
             )
-        return Picture(color, alpha, replace(self.metadata, resolution=resolution))
+        return Picture(color, alpha, replace(self.metadata, resolution=resolution, jpeg=None))
 
 
 def full_scale(dtype: np.dtype[Any]) -> float:

@@ -106,6 +106,8 @@ def _decode(file: BinaryIO, entry: Format, name: str, max_pixels: int) -> Pictur
         pixels, fields = vips.decode(file, entry, check) if entry.loader else bmp.decode(file, check)
         file.seek(0)
         notes, dpi, block, turn = _statements(file, entry, fields)
+        file.seek(0)
+        tables = containers.jpeg_tables(file.read(1 << 20)) if entry.name == "jpeg" else None
     except vips.Broken as error:
         raise PictureUnreadable(
             f"{name} is a damaged or unsupported {entry.name.upper()} file: {error}",
@@ -116,7 +118,8 @@ def _decode(file: BinaryIO, entry: Format, name: str, max_pixels: int) -> Pictur
         dpi = dpi[::-1] if dpi and turn >= 5 else dpi
     color, alpha = _split(pixels)
     icc, more = _profile(fields.icc, color.shape[2])
-    metadata = Metadata(icc, block, _upright_xmp(fields.xmp), dpi, entry.name, (*fields.notes, *notes, *more))
+    said = (*fields.notes, *notes, *more)
+    metadata = Metadata(icc, block, _upright_xmp(fields.xmp), dpi, entry.name, said, tables)
     return Picture(color, alpha, metadata)
 
 
