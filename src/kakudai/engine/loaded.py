@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
-from numpy.typing import DTypeLike
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
 
 from kakudai.engine.blend import RAMP, Blend
 from kakudai.engine.ensemble import Ensemble, Given, Turn
@@ -57,10 +58,12 @@ class Loaded:
     Args:
         model: A file, or a module in memory.
         session: Runs it.
+        strength: What a network is told that takes a strength of denoising, 0 to 1; None for all others.
     """
 
     model: Model | Network
     session: Session
+    strength: float | None = None
 
     @classmethod
     def open(cls, model: Model | Network, *, runtime: RuntimeName, threads: int | None) -> "Loaded":
@@ -138,6 +141,7 @@ class Loaded:
 
     def _pass(self, run: Run, halo: int, given: Sequence[Given] | None = None, *, lost: int = 0) -> Pass:
         def wrapped(session: Session) -> Session:
+            session = session if self.strength is None else Told(session, self.strength)
             return Ensemble(session, run.turns, given) if given or len(run.turns) > 1 else session
 
         model = self.model
@@ -148,6 +152,19 @@ class Loaded:
             session, careful, model.scale, halo, model.multiple, run.pool,
             border=self.border, lost=lost, leeway=leeway,
         )  # fmt: skip
+
+
+class Told:
+    """A session that tells the network the strength of denoising, in a fourth plane. It is itself a session."""
+
+    def __init__(self, session: Session, strength: float) -> None:
+        self._session, self._strength = session, strength
+        self.name, self.workers = session.name, session.workers
+
+    def run(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See `Session.run`."""
+        plane = np.full_like(x[:, :1], self._strength)
+        return self._session.run(np.concatenate([x, plane], axis=1))
 
 
 def _careful(model: Model) -> Session:

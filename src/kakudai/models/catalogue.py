@@ -70,6 +70,11 @@ class Model:
         """How many times further than a network of ours it may move colours and still be right."""
         return FOREIGN_LEEWAY if "source" in self.card else 1.0
 
+    @property
+    def told(self) -> bool:
+        """Whether the network takes the strength of denoising, 0 to 1, as a fourth plane of its input."""
+        return self.card.get("strength") == "plane"
+
     @cached_property
     def pools(self) -> Pools | None:
         """Averages over the whole picture that can be had from tiles; None where there are none."""
@@ -210,5 +215,7 @@ def _check_card(model: Model) -> None:
     float(model.card.get("macs_per_output_pixel", 0))
     if model.border not in ("mirror", "edge"):
         raise ValueError(f"border is {model.border!r}")
+    if model.card.get("strength", "none") not in ("none", "plane") or (model.told and model.color == "luma"):
+        raise ValueError(f"strength is {model.card['strength']!r} and color {model.color!r}")
     if model.pools and any((model.multiple / average.ratio).denominator > 1 for average in model.pools.averages):
         raise ValueError("an average does not divide the multiple")

@@ -1,0 +1,70 @@
+"""What a picture needs, found by looking at it: the style of the network, and how much noise to remove."""
+
+from dataclasses import dataclass
+
+from kakudai.analyse import Analysis, analyse_picture, read_jpeg_history
+from kakudai.degrade.strength import strength_of_noise, strength_of_quality, together
+from kakudai.image.picture import Picture
+from kakudai.models.shipped import Style
+
+CLEAN_QUALITY = 97
+"""JPEG from this quality on has left nothing that can be seen."""
+
+GRAIN = 6.0
+"""Noise below this, in levels of 255, may be texture: no clean test picture has more."""
+
+FAINT = 8
+"""Of 100. A strength below this would change nothing that can be seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What is done to a picture, and why.
+
+    Args:
+        style: Of the networks.
+        strength: Of denoising, 0 to 100.
+        reason: What was seen, in a few words: "JPEG quality 61, 4:2:0".
+    """
+
+    style: Style
+    strength: int
+    reason: str
+
+
+def choose(picture: Picture, style: Style | None = None, strength: int | None = None) -> Choice:
+    """Decide what the user has left open.
+
+    Args:
+        picture: The picture, with what its file says of its compression.
+        style: What the user has said it is.
+        strength: What the user wants removed, 0 to 100.
+    """
+    if style is not None and strength is not None:
+        return Choice(style, strength, "as asked")
+    jpeg = picture.metadata.jpeg
+    analysis = analyse_picture(picture.color, read_jpeg_history(jpeg) if jpeg else None, picture.alpha)
+    seen = "drawn" if analysis.drawn is not None and analysis.drawn > 0.5 else "photograph"
+    found, why = strength_of(analysis, grain=seen == "photograph")
+    reasons = [seen] if style is None else []
+    reasons += [why] if strength is None else []
+    chosen: Style = style or ("art" if seen == "drawn" else "photo")
+    return Choice(chosen, found if strength is None else strength, ", ".join(reasons))
+
+
+def strength_of(analysis: Analysis, *, grain: bool) -> tuple[int, str]:
+    """Return the strength of denoising that fits the damage of a picture, 0 to 100, and what it was seen by.
+
+    Args:
+        analysis: Of the picture.
+        grain: Noise counts, too; in drawings it does not, for their paper and dots look like it.
+    """
+    parts, words = [], []
+    if analysis.quality is not None and analysis.quality < CLEAN_QUALITY:
+        parts.append(strength_of_quality(analysis.quality))
+        words.append(f"JPEG quality {analysis.quality}" + (f", {analysis.chroma}" if analysis.chroma else ""))
+    if grain and analysis.noise is not None and analysis.noise > GRAIN:
+        parts.append(strength_of_noise(analysis.noise))
+        words.append(f"noise {analysis.noise:.0f}")
+    strength = round(100 * together(*parts)) if parts else 0
+    return (strength, ", ".join(words)) if strength >= FAINT else (0, "clean")
