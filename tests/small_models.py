@@ -11,9 +11,11 @@ CARD = {
 }  # fmt: skip
 
 
-def build(nodes: list[onnx.NodeProto], weights: dict[str, np.ndarray], card: dict[str, str] | None = None) -> bytes:
+def build(
+    nodes: list[onnx.NodeProto], weights: dict[str, np.ndarray], card: dict[str, str] | None = None, channels: int = 3
+) -> bytes:
     """Make an ONNX file from x to y with our metadata."""
-    shape = ["n", 3, "h", "w"]
+    shape = ["n", channels, "h", "w"]
     graph = helper.make_graph(
         nodes,
         "test",

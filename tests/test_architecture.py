@@ -16,8 +16,8 @@ FILES = sorted(ROOT.rglob("*.py"))
 LEVELS = [
     {"errors"},
     {"image", "models", "networks"},
-    {"convert"},
-    {"engine", "degrade", "analyse", "metrics"},
+    {"convert", "degrade", "analyse", "metrics"},
+    {"engine"},
     {"data"},
     {"train", "evaluate"},
     {"jobs", "video"},

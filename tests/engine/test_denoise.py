@@ -1,6 +1,7 @@
 """engine/tools.py and the plans with several networks: none means none, and nothing is denoised twice."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ ALL = [f"noise{level}" for level in range(4)] + [f"noise{level}_scale2.0x" for l
 GREY = np.full((12, 16, 3), 0.5, np.float32)
 
 
-def runs(folder: Path, scale: float, denoise: int | None) -> tuple[float, tuple[int, int]]:
+def runs(folder: Path, scale: float, denoise: int | Literal["auto"]) -> tuple[float, tuple[int, int]]:
     """Return what the networks together multiplied by, and the size."""
     with Upscaler(scale, model=folder, denoise=denoise) as upscaler:
         result = upscaler.upscale(GREY)
@@ -28,7 +29,7 @@ def runs(folder: Path, scale: float, denoise: int | None) -> tuple[float, tuple[
     ("scale", "denoise", "factor"),
     [
         (2, 0, ENLARGED),
-        (2, None, ENLARGED),
+        (2, "auto", ENLARGED),
         (4, 0, ENLARGED**2),
         (2, 25, COMBINED[0]),
         (2, 50, COMBINED[1]),
@@ -40,7 +41,9 @@ def runs(folder: Path, scale: float, denoise: int | None) -> tuple[float, tuple[
         (0.5, 60, NOISE[2]),
     ],
 )
-def test_noise_is_removed_once_or_not_at_all(tmp_path: Path, scale: float, denoise: int | None, factor: float) -> None:
+def test_noise_is_removed_once_or_not_at_all(
+    tmp_path: Path, scale: float, denoise: int | Literal["auto"], factor: float
+) -> None:
     value, size = runs(make_family(tmp_path, *ALL), scale, denoise)
     assert value == pytest.approx(factor, abs=2e-4)
     assert size == (round(12 * scale), round(16 * scale))
@@ -54,8 +57,8 @@ def test_noise_is_removed_once_or_not_at_all(tmp_path: Path, scale: float, denoi
         (["noise1_scale2.0x", "scale2.0x"], 1, 50, COMBINED[1]),
         (["noise1_scale2.0x"], 4, 50, COMBINED[1]),
         (["noise1"], 2, 50, NOISE[1]),
-        (["scale4x", "scale2.0x"], 4, None, ENLARGED),
-        (["scale4x", "scale2.0x"], 2, None, ENLARGED),
+        (["scale4x", "scale2.0x"], 4, "auto", ENLARGED),
+        (["scale4x", "scale2.0x"], 2, "auto", ENLARGED),
         (["noise1_scale2.0x", "scale2.0x", "scale4x"], 4, 50, COMBINED[1] * ENLARGED),
         (["noise1_scale4x", "scale2.0x"], 2, 50, COMBINED[1]),
     ],
@@ -111,7 +114,7 @@ def test_a_single_network_that_restores_is_run_once(tmp_path: Path) -> None:
     path = tmp_path / "restore.onnx"
     path.write_bytes(dimmed(0.995, 1))
     for scale in (1, 2):
-        value, size = runs(path, scale, None)
+        value, size = runs(path, scale, "auto")
         assert value == pytest.approx(0.995, abs=1e-4)
         assert size == (12 * scale, 16 * scale)
     with pytest.raises(UsageError, match="nothing but restore"):

@@ -21,7 +21,7 @@ from kakudai.errors import KakudaiError, UsageError
 
 if TYPE_CHECKING:
     from kakudai.engine.batch import FileOptions, FileResult, Job
-    from kakudai.engine.upscaler import Upscaler
+    from kakudai.engine.upscaler import Report, Upscaler
 
 SCHEMA = 1
 """Version of the objects that --json prints; it rises when a key changes its meaning or goes."""
@@ -51,11 +51,13 @@ def upscale(
         ),
     ] = "auto",
     denoise: Annotated[
-        int | None,
+        str,
         typer.Option(
-            "-d", "--denoise", help="0 to 100, for folders of waifu2x networks: 25, 50, 75, 100 are levels 0-3."
+            "-d",
+            "--denoise",
+            help="0 to 100, or auto by the looks of each picture; 25, 50, 75, 100 are waifu2x's levels 0-3.",
         ),
-    ] = None,
+    ] = "auto",
     tile: Annotated[
         str, typer.Option(help="Side of the tiles in pixels, auto, or whole. Changes time and memory only.")
     ] = "auto",
@@ -102,7 +104,7 @@ def upscale(
         height=height,
         fit=parse_fit(fit),
         model=model,
-        denoise=denoise,
+        denoise=parse_denoise(denoise),
         tile=parse_tile(tile),
         tta=tta,
         runtime=runtime,  # type: ignore[arg-type]  # open_session names what is accepted
@@ -151,6 +153,17 @@ def parse_fit(text: str | None) -> tuple[int, int] | None:
     if len(parts) != 2 or not all(part.strip().isdecimal() for part in parts):
         raise UsageError(f"--fit is {text!r}", "accepted is WIDTHxHEIGHT, for example --fit 1920x1080")
     return int(parts[0]), int(parts[1])
+
+
+def parse_denoise(text: str) -> Any:
+    """Read "auto" or a number."""
+    if text == "auto":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        hint = "accepted are auto, and 0 for none, to 100 for the most"
+        raise UsageError(f"--denoise is {text!r}", hint) from None
 
 
 def parse_tile(text: str) -> Any:
@@ -253,20 +266,23 @@ class Batch:
         for job in self._jobs(assignments):
             try:
                 picture = read_image(job.source, max_pixels=self.options.max_pixels)
-                plan = self.upscaler.plan(picture.height, picture.width)
+                report = self.upscaler.plan_picture(picture)
             except KakudaiError as error:
                 self._fail(job.name, error)
                 continue
+            plan = report.plan
             size, result = (picture.width, picture.height), (plan.size[1], plan.size[0])
             target = STREAM if not isinstance(job.target, Path) else str(job.target)
-            steps = f"{plan.runs} x {self._model()}" if plan.runs else "resize"
+            steps = f"{plan.runs} x {how(report)}" if plan.runs else "resize"
             fields = {
                 "output": target,
                 "input_size": size,
                 "output_size": result,
                 "passes": plan.passes,
                 "denoising": plan.denoising,
-                "model": self._model(),
+                "model": report.model,
+                "strength": report.strength,
+                "reason": report.reason,
             }
             self._print(job.name, "planned", **fields)
             if not self.as_json:
@@ -318,7 +334,9 @@ class Batch:
             passes=result.report.plan.passes,
             denoising=result.report.plan.denoising,
             tile=result.report.tile,
-            model=self._model(),
+            model=result.report.model,
+            strength=result.report.strength,
+            reason=result.report.reason,
             runtime=self.upscaler.runtime,
             notes=result.notes,
         )
@@ -326,8 +344,7 @@ class Batch:
             for note in result.notes:
                 line(f"warning: {result.job.name}: {note}")
             size = sizes(result.input_size, result.output_size)
-            how = self._model() if result.report.plan.runs else "resize"
-            line(f"{result.job.name} -> {target}  {size}  {how}  {result.seconds:.2f} s")
+            line(f"{result.job.name} -> {target}  {size}  {how(result.report)}  {result.seconds:.2f} s")
 
     def _fail(self, name: str, error: Exception, line: Any = say, **fields: Any) -> None:
         self.failures.append((name, error))
@@ -355,8 +372,12 @@ class Batch:
             print_failures([(name, explain(error)[0]) for name, error in self.failures])
         return 1 if self.failures else 0
 
-    def _model(self) -> str:
-        return self.upscaler.name
+
+def how(report: "Report") -> str:
+    """Write "photo-x2, strength 35: photograph, JPEG quality 61, 4:2:0", or "resize" where no network ran."""
+    if not report.plan.runs:
+        return "resize"
+    return f"{report.model}: {report.reason}" if report.reason else report.model
 
 
 def sizes(before: tuple[int, int], after: tuple[int, int]) -> str:

@@ -79,13 +79,13 @@ class Order:
 
     Args:
         scale: Enlargement.
-        denoise: 0 to 100, or None where the model decides.
+        denoise: 0 to 100, or "auto" where the model decides.
         model: Name or path.
         notes: What is done otherwise than the words say.
     """
 
     scale: float
-    denoise: int | None
+    denoise: int | Literal["auto"]
     model: str
     notes: tuple[str, ...] = ()
 
@@ -209,13 +209,13 @@ def make_order(
                 "name a folder of waifu2x networks with -m, or leave noise in with -n -1",
             )
         note = f"there is no folder {DEFAULT_FOLDER} here: kakudai's own network {shipped} is used"
-        return Order(scale, None, shipped, (f"{note}, and noise stays" if removes else note,))
+        return Order(scale, 0, shipped, (f"{note}, and noise stays" if removes else note,))
     if not removes or level is not None or scale == 1:
         return Order(scale, denoise, folder)
     if not is_folder(folder) or is_run(Path(folder)):
-        return Order(scale, None, folder, (f"{folder} is one network: noise stays unless that removes it",))
+        return Order(scale, "auto", folder, (f"{folder} is one network: noise stays unless that removes it",))
     if not find_family(Path(folder), style).levels:
-        return Order(scale, None, folder, (f"{folder} has no network that removes noise, and noise stays",))
+        return Order(scale, "auto", folder, (f"{folder} has no network that removes noise, and noise stays",))
     return Order(scale, denoise, folder)
 
 

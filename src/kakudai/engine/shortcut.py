@@ -1,7 +1,7 @@
 """`kakudai.upscale`: one picture, one call."""
 
 from os import PathLike
-from typing import overload
+from typing import Literal, overload
 
 from kakudai.engine.batch import FileResult, upscale_file
 from kakudai.engine.runtimes import RuntimeName
@@ -13,12 +13,12 @@ from kakudai.image.picture import Pixels
 @overload
 def upscale(
     source: Pixels, target: None = None, *, scale: float = 2, model: str | PathLike[str] = "auto",
-    denoise: int | None = None, tta: int = 1, runtime: RuntimeName = "auto", threads: int | None = None,
+    denoise: int | Literal["auto"] = "auto", tta: int = 1, runtime: RuntimeName = "auto", threads: int | None = None,
 ) -> Pixels: ...  # fmt: skip
 @overload
 def upscale(
     source: str | PathLike[str], target: str | PathLike[str], *, scale: float = 2, model: str | PathLike[str] = "auto",
-    denoise: int | None = None, tta: int = 1, runtime: RuntimeName = "auto", threads: int | None = None,
+    denoise: int | Literal["auto"] = "auto", tta: int = 1, runtime: RuntimeName = "auto", threads: int | None = None,
 ) -> FileResult: ...  # fmt: skip
 def upscale(
     source: Pixels | str | PathLike[str],
@@ -26,7 +26,7 @@ def upscale(
     *,
     scale: float = 2,
     model: str | PathLike[str] = "auto",
-    denoise: int | None = None,
+    denoise: int | Literal["auto"] = "auto",
     tta: int = 1,
     runtime: RuntimeName = "auto",
     threads: int | None = None,
@@ -39,8 +39,8 @@ def upscale(
         source: An array, or the path of a picture.
         target: Where the result is written, if `source` is a path.
         scale: Output pixels per input pixel, 0.1 to 16.
-        model: A name from `kakudai models`, the path of a model of whatever program, or a folder, see `Upscaler`.
-        denoise: Strength of noise removal, 0 to 100, for folders of waifu2x networks, see `Upscaler`.
+        model: "auto", "photo", "art", a name, the path of a model of whatever program, or a folder, see `Upscaler`.
+        denoise: Strength of noise removal, 0 to 100, or "auto", see `Upscaler`.
         tta: The result is the mean over this many ways to lay the picture: 1, 2, 4 or 8.
         runtime: "auto", "onnxruntime", "openvino" or "ncnn".
         threads: Processor threads; None uses all that this process may.

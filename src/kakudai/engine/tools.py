@@ -1,18 +1,15 @@
 """The networks that one wish needs: one that enlarges, and those that remove noise."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from os import PathLike
 from pathlib import Path
+from typing import Literal
 
-from kakudai.engine.loaded import Loaded, Network
-from kakudai.engine.loading import load_model
+from kakudai.engine.loaded import Loaded
 from kakudai.engine.plan import Means
-from kakudai.engine.runtimes import RuntimeName
 from kakudai.errors import ModelInvalid, ModelNotFound, UsageError
 from kakudai.models import Model
-from kakudai.models.catalogue import is_folder
-from kakudai.models.family import Family, find_family, wanted_level
-from kakudai.models.runs import is_run
+from kakudai.models.family import Family, wanted_level
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,39 +62,43 @@ class Wish:
 
     Args:
         scale: Enlargement, or None where it depends on the picture.
-        denoise: 0 to 100; None leaves it to the model.
+        denoise: 0 to 100; "auto" leaves it to the picture where a model has a strength, and else to the model.
         style: Which of several folders of networks is meant.
     """
 
     scale: float | None = None
-    denoise: int | None = None
+    denoise: int | Literal["auto"] = "auto"
     style: str | None = None
 
     def __post_init__(self) -> None:
-        if self.denoise is not None and not 0 <= self.denoise <= 100:
-            raise UsageError(f"denoise is {self.denoise}", "accepted are 0 for none, to 100 for the most")
+        if self.denoise != "auto" and not 0 <= self.denoise <= 100:
+            raise UsageError(f"denoise is {self.denoise}", "accepted are auto, and 0 for none, to 100 for the most")
+
+    @property
+    def strength(self) -> int:
+        """0 to 100; 0 where nobody has said."""
+        return 0 if self.denoise == "auto" else self.denoise
 
 
-def open_tools(
-    model: str | PathLike[str] | Model | Network, wish: Wish, *, runtime: RuntimeName, threads: int | None
-) -> Tools:
-    """Load what a model, or a folder of waifu2x networks, has for a wish. Networks that it does not need stay closed.
-
-    A folder that a training run has written is the network in it.
+def of_model(loaded: Loaded, wish: Wish) -> Tools:
+    """Make what can be made of one network.
 
     Raises:
-        UsageError: Noise is to be removed, and the model cannot; or it can nothing else, and that is not wanted.
-        ModelError: The model cannot be found or used.
-        RuntimeUnavailable: The runtime is not there.
+        UsageError: Noise is to be removed, and the network cannot; or it can nothing else, and that is not wanted.
     """
-    if isinstance(model, str | PathLike):
-        if is_folder(model) and not is_run(Path(model)):
-            return _of_family(find_family(Path(model), wish.style), wish, runtime, threads)
-        model = load_model(model)
-    loaded = Loaded.open(model, runtime=runtime, threads=threads)
+    model = loaded.model
     name = str(getattr(model, "name", "network"))
+    if isinstance(model, Model) and model.told:
+        label = f"{name}, strength {wish.strength}"
+        told, silent = replace(loaded, strength=wish.strength / 100), replace(loaded, strength=0.0)
+        if model.scale > 1:
+            return Tools(label, enlarging=silent, combined=told if wish.strength else None)
+        if wish.denoise == 0:
+            hint = "leave --denoise out for a strength that fits the picture, or give another model"
+            raise UsageError(f"{name} does nothing but restore, and denoise is 0", hint)
+        return Tools(label, denoising=told)
     if model.scale > 1:
-        if wish.denoise:
+        if wish.strength:
             raise UsageError(
                 f"{name} enlarges and has no strength of denoising to choose",
                 "leave --denoise out (kakudai waifu2x: -n -1), or give a folder of waifu2x networks with -m",
@@ -109,8 +110,18 @@ def open_tools(
     return Tools(name, denoising=loaded)
 
 
-def _of_family(family: Family, wish: Wish, runtime: RuntimeName, threads: int | None) -> Tools:
-    level = family.level_for(wish.denoise or 0)
+def of_family(family: Family, wish: Wish, opened: Callable[[Path], Loaded]) -> Tools:
+    """Choose of a folder of waifu2x networks. Those that are not needed stay closed.
+
+    Args:
+        family: The folder.
+        wish: What is wanted.
+        opened: Loads the network in a file.
+
+    Raises:
+        ModelError: The folder has no such network, or it cannot be used.
+    """
+    level = family.level_for(wish.strength)
     scale = family.scale_for(wish.scale, level)
     enlarging = family.enlarging.get(scale)
     combined = denoising = None
@@ -128,30 +139,31 @@ def _of_family(family: Family, wish: Wish, runtime: RuntimeName, threads: int | 
             f"{family.folder} has no network that only enlarges", "remove noise with --denoise, or add scale2.0x_model"
         )
 
-    def opened(path: Path | None, factor: int) -> Loaded | None:
+    def named(path: Path | None, factor: int) -> Loaded | None:
         if path is None:
             return None
-        model = load_model(path)
+        loaded = opened(path)
+        model = loaded.model
+        assert isinstance(model, Model)
         if model.scale != factor:
             raise ModelInvalid(f"{path} enlarges {model.scale} times, and its name says {factor}", "rename it")
-        model = replace(model, name=f"{family.name}/{path.stem}")
-        return Loaded.open(model, runtime=runtime, threads=threads)
+        return replace(loaded, model=replace(model, name=f"{family.name}/{path.stem}"))
 
     return Tools(
         family.name if level is None else f"{family.name} noise {level}",
-        opened(enlarging, scale),
-        opened(denoising, 1),
-        opened(combined, scale),
+        named(enlarging, scale),
+        named(denoising, 1),
+        named(combined, scale),
         _notes(family, wish, level, has_enlarging=enlarging is not None),
     )
 
 
 def _notes(family: Family, wish: Wish, level: int | None, *, has_enlarging: bool) -> tuple[str, ...]:
     notes = []
-    if level is not None and wish.denoise and level != wanted_level(wish.denoise):
+    if level is not None and wish.strength and level != wanted_level(wish.strength):
         levels = ", ".join(map(str, family.levels))
         notes.append(
-            f"{family.name} has noise levels {levels}: level {level} is used instead of {wanted_level(wish.denoise)}"
+            f"{family.name} has noise levels {levels}: level {level} is used instead of {wanted_level(wish.strength)}"
         )
     if not has_enlarging and (wish.scale is None or wish.scale > 1):
         notes.append(f"{family.name} has no network that only enlarges: what it cannot do is resized with Lanczos")

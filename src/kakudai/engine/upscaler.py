@@ -14,8 +14,9 @@ from kakudai.engine.ensemble import turns_for
 from kakudai.engine.loaded import Network
 from kakudai.engine.memory import SMALLEST_TILE
 from kakudai.engine.plan import Plan, Size, make_plan
-from kakudai.engine.runtimes import RuntimeName
-from kakudai.engine.tools import Wish, open_tools
+from kakudai.engine.runtimes import RuntimeName, usable_processors
+from kakudai.engine.toolbox import Given, Toolbox
+from kakudai.engine.tools import Wish
 from kakudai.engine.work import Work, Workshop
 from kakudai.errors import RuntimeUnavailable, UsageError
 from kakudai.image.alpha import bleed, stay_between_neighbours
@@ -32,11 +33,19 @@ class Report:
         plan: Network passes and final size.
         tile: Side of the tiles, in pixels of the first pass's input; 0 where no network ran.
         network_seconds: Wall time of the network passes, with cutting, checking and converting of tiles.
+        model: What to call the networks that were used, with the strength of denoising.
+        strength: Of denoising, 0 to 100, as it was asked for or chosen.
+        reason: Why these, in a few words, where the picture decided: "photograph, JPEG quality 61, 4:2:0".
+        notes: What the user should know about the choice, one sentence each.
     """
 
     plan: Plan
     tile: int
     network_seconds: float
+    model: str = ""
+    strength: int = 0
+    reason: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +65,11 @@ class Upscaler:
         width: Width of the output in pixels, instead of a scale.
         height: Height of the output in pixels, instead of a scale.
         fit: (width, height) of a box that the output fills, instead of a scale.
-        model: A name from `kakudai models`, the path of a model of whatever program, the folder of a training run or
+        model: "auto" looks whether each picture is a photograph or drawn, "photo" and "art" say so; or a name from
+            `kakudai models`, the path of a model of whatever program, the folder of a training run or
             of waifu2x networks, a `Model`, or a `torch.nn.Module` with `scale`, `halo` and `multiple`.
-        denoise: Strength of noise removal for folders of waifu2x networks: 0 is none, 1 to 25 their noise level 0, up
-            to 50 level 1, up to 75 level 2, up to 100 level 3. None is none for what enlarges; a network that does
-            nothing but restore is run.
+        denoise: Strength of noise removal, 0 for none to 100; "auto" looks at each picture. In folders of waifu2x
+            networks 1 to 25 is their noise level 0, up to 50 level 1, up to 75 level 2, up to 100 level 3.
         style: Which of several folders below `model` is meant: art, art_scan or photo.
         tile: Side of the tiles in input pixels; "auto" is 256 or what memory allows; 0 is the whole picture. Changes
             nothing but time and memory.
@@ -83,7 +92,7 @@ class Upscaler:
         height: int | None = None,
         fit: tuple[int, int] | None = None,
         model: str | PathLike[str] | Model | Network = "auto",
-        denoise: int | None = None,
+        denoise: int | Literal["auto"] = "auto",
         style: str | None = None,
         tile: int | Literal["auto"] = "auto",
         tta: int = 1,
@@ -102,10 +111,11 @@ class Upscaler:
         if device not in ("auto", "cpu"):
             raise RuntimeUnavailable(f"device {device!r} is not supported", "accepted are auto and cpu")
         turns = turns_for(tta)
-        tools = open_tools(model, Wish(scale, denoise, style), runtime=runtime, threads=threads)
-        workers = max(loaded.session.workers for loaded in tools.all)
-        pool = ThreadPoolExecutor(workers, thread_name_prefix="kakudai-tile")
-        self._shop = Workshop(tools, None if tile == "auto" else tile, turns, pool)
+        self._box = Toolbox(model, Wish(scale, denoise, style), runtime=runtime, threads=threads)
+        workers = max(loaded.session.workers for loaded in self._box.usual.all)
+        pool = ThreadPoolExecutor(max(workers, threads or usable_processors()), thread_name_prefix="kakudai-tile")
+        self._asked = 0 if denoise == "auto" else denoise
+        self._shop = Workshop(None if tile == "auto" else tile, turns, pool)
 
     def __enter__(self) -> "Upscaler":
         return self
@@ -122,26 +132,35 @@ class Upscaler:
     @property
     def runtime(self) -> str:
         """Name of the runtime in use."""
-        return self._shop.tools.all[0].session.name
+        return self._box.usual.all[0].session.name
 
     @property
     def model(self) -> Model | Network:
-        """The network that enlarges; where there is none, the one that is there."""
-        return self._shop.tools.all[0].model
+        """The network that enlarges clean pictures; where there is none, the one that is there."""
+        return self._box.usual.all[0].model
 
     @property
     def name(self) -> str:
-        """What to call the model, or the folder of networks."""
-        return self._shop.tools.name
+        """What to call the model, or the folder of networks, where no picture has asked for another."""
+        return self._box.usual.name
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know about the choice of networks, one sentence each."""
-        return self._shop.tools.notes
+        return self._box.usual.notes
+
+    @property
+    def networks(self) -> list[Model | Network]:
+        """All networks that are used where no picture has asked for others."""
+        return [loaded.model for loaded in self._box.usual.all]
 
     def plan(self, height: int, width: int) -> Plan:
-        """Say what would be done to a picture of that size."""
-        return make_plan(height, width, self.size, self._shop.tools.means)
+        """Say what would be done to a clean picture of that size."""
+        return make_plan(height, width, self.size, self._box.usual.means)
+
+    def plan_picture(self, picture: Picture) -> Report:
+        """Look at a picture and say what would be done to it."""
+        return self._report(picture, self._given(picture))
 
     def upscale(self, image: Pixels) -> Pixels:
         """Enlarge pixels.
@@ -171,19 +190,19 @@ class Upscaler:
             progress: Called with (pixels done, pixels in all), counted in input pixels of the passes; from several
                 threads, but never by two at once.
         """
-        plan = self.plan(picture.height, picture.width)
-        alpha, color = picture.alpha, picture.color
+        given = self._given(picture)
+        report, tools = self._report(picture, given), given.tools
+        plan, alpha, color = report.plan, picture.alpha, picture.color
         if plan == Plan(0, (picture.height, picture.width)):
-            same = picture.with_pixels(color.copy(), None if alpha is None else alpha.copy())
-            return same, Report(plan, 0, 0.0)
+            return picture.with_pixels(color.copy(), None if alpha is None else alpha.copy()), report
         flat_alpha = alpha is None or bool((alpha == alpha.flat[0]).all())
         plans, same_size = [plan], plan.size == (picture.height, picture.width)
         if not flat_alpha and not same_size:
-            without = replace(self._shop.tools.means, denoises=False, combined=False)
+            without = replace(tools.means, denoises=False, combined=False)
             plans.append(make_plan(picture.height, picture.width, self.size, without))
         if alpha is not None and not flat_alpha:
-            color = bleed(color, alpha, self._shop.tools.reach)
-        work = Work(self._shop, plans, (picture.height, picture.width), progress)
+            color = bleed(color, alpha, tools.reach)
+        work = Work(self._shop, tools, plans, (picture.height, picture.width), progress=progress)
         output = work.carry_out(plan, color)
         if alpha is not None:
             if flat_alpha:
@@ -192,7 +211,19 @@ class Upscaler:
                 alpha = alpha.copy()
             else:
                 alpha = stay_between_neighbours(work.carry_out(plans[1], alpha, light=False), alpha)
-        return picture.with_pixels(output, alpha), Report(plan, work.tile, work.seconds)
+        report = replace(report, tile=work.tile, network_seconds=work.seconds)
+        return picture.with_pixels(output, alpha), report
+
+    def _given(self, picture: Picture) -> Given:
+        """Choose the networks of a picture."""
+        height, width = self.size.of(picture.height, picture.width)
+        return self._box.for_picture(picture, max(height / picture.height, width / picture.width))
+
+    def _report(self, picture: Picture, given: Given) -> Report:
+        """Say what is to be done with the networks of a picture."""
+        plan = make_plan(picture.height, picture.width, self.size, given.tools.means)
+        strength, reason = (given.choice.strength, given.choice.reason) if given.choice else (self._asked, "")
+        return Report(plan, 0, 0.0, given.tools.name, strength, reason, given.tools.notes)
 
     def map(self, paths: Iterable[str | PathLike[str]]) -> Iterator[Enlarged]:
         """Enlarge files one after the other, lazily and in order; the next is read while one is enlarged.

@@ -25,13 +25,11 @@ class Workshop:
     """What all pictures of one upscaler share.
 
     Args:
-        tools: The networks.
         tile: Side of the tiles in input pixels; 0 is the whole picture, None leaves it to the engine.
         turns: The result is the mean over these.
         pool: Runs the tiles.
     """
 
-    tools: Tools
     tile: int | None
     turns: tuple[Turn, ...]
     pool: ThreadPoolExecutor
@@ -41,7 +39,8 @@ class Work:
     """One picture: which networks run on it, with which tiles, for how long.
 
     Args:
-        shop: What it is done with.
+        shop: Where it is done.
+        tools: The networks it is done with.
         plans: What is done to its colours, and, where it has any, to its alpha.
         size: (height, width) of the picture.
         progress: Called with (pixels done, pixels in all), counted in the input pixels of the passes.
@@ -50,14 +49,16 @@ class Work:
     def __init__(
         self,
         shop: Workshop,
+        tools: Tools,
         plans: list[Plan],
         size: tuple[int, int],
+        *,
         progress: Callable[[int, int], None] | None,
     ) -> None:
         self.tile, self.seconds = 0, 0.0
-        self._shop, self._progress = shop, progress
+        self._shop, self._tools, self._progress = shop, tools, progress
         self._counting = threading.Lock()
-        self._done, pixels, scale = 0, size[0] * size[1], shop.tools.scale
+        self._done, pixels, scale = 0, size[0] * size[1], tools.scale
         self._total = sum(
             pixels * (sum(scale ** (2 * k) for k in range(plan.passes)) + (plan.denoising == "before"))
             for plan in plans
@@ -88,7 +89,7 @@ class Work:
 
     def _steps(self, plan: Plan) -> list[Loaded]:
         """Name the networks of a plan, in their order."""
-        tools = self._shop.tools
+        tools = self._tools
         steps = [tools.enlarging] * plan.passes
         if plan.denoising == "within":
             steps[0] = tools.combined

@@ -139,7 +139,7 @@ def line_up(image: Pixels, task: Task, counting: Counting = silently) -> tuple[l
 
 def _open(wanted: Wanted, scale: float) -> Upscaler:
     try:
-        return Upscaler(scale, model=wanted.model, denoise=wanted.strength)
+        return Upscaler(scale, model=wanted.model, denoise="auto" if wanted.strength is None else wanted.strength)
     except UsageError as error:
         if wanted.strength is None:
             raise
@@ -173,7 +173,7 @@ class Bench:
 
     def enlarge(self, title: str, wanted: Wanted, upscaler: Upscaler, progress: Any) -> list[Entry]:
         """Return the result of one model, and the same once more where a consistent one is wanted."""
-        networks = [loaded.model for loaded in upscaler._shop.tools.all]
+        networks = upscaler.networks
         halos = [network.halo for network in networks]
         passes = upscaler.plan(*self.image.shape[:2]).runs
         if any(halo is None for halo in halos):

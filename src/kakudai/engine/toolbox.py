@@ -1,0 +1,153 @@
+"""All networks of one upscaler, and which of them a picture gets: the same for all, or what it needs by its looks."""
+
+import threading
+from dataclasses import dataclass, replace
+from os import PathLike
+from pathlib import Path
+from typing import TypeAlias
+
+from kakudai.engine.choice import Choice, choose
+from kakudai.engine.loaded import Loaded, Network
+from kakudai.engine.loading import load_model
+from kakudai.engine.runtimes import RuntimeName
+from kakudai.engine.tools import Tools, Wish, of_family, of_model
+from kakudai.errors import UsageError
+from kakudai.image.picture import Picture
+from kakudai.models import Model, shipped
+from kakudai.models.catalogue import is_folder
+from kakudai.models.family import Family, find_family
+from kakudai.models.runs import is_run
+from kakudai.models.shipped import STYLES, Style
+
+Named: TypeAlias = str | PathLike[str] | Model | Network
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What one picture is given.
+
+    Args:
+        tools: Its networks.
+        choice: How they were chosen; None where there was nothing to choose.
+    """
+
+    tools: Tools
+    choice: Choice | None = None
+
+
+class Toolbox:
+    """The networks that a model, a style or a folder stands for, opened when a picture first needs them.
+
+    Args:
+        model: A name, a path, a folder of waifu2x networks, a run, a style ("auto", "photo", "art"), or a module.
+        wish: What the user wants of them.
+        runtime: Runs them.
+        threads: Processor threads; None for all.
+
+    Raises:
+        UsageError: The model cannot do what is wished.
+        ModelError: It cannot be found or used.
+        RuntimeUnavailable: The runtime is not there.
+    """
+
+    def __init__(self, model: Named, wish: Wish, *, runtime: RuntimeName, threads: int | None) -> None:
+        self._wish, self._runtime, self._threads = wish, runtime, threads
+        self._open: dict[str, Loaded] = {}
+        self._opening = threading.Lock()
+        self._styles: tuple[Style, ...] = ()
+        self._family: Family | None = None
+        self._model: Loaded | None = None
+        if isinstance(model, str) and model in ("auto", *STYLES):
+            asked = tuple(style for style in STYLES if style == model)
+            self._styles = asked or tuple(style for style in STYLES if shipped.enlarging(style, 2))
+        elif isinstance(model, str | PathLike) and is_folder(model) and not is_run(Path(model)):
+            self._family = find_family(Path(model), wish.style)
+        else:
+            loaded = load_model(model) if isinstance(model, str | PathLike) else model
+            self._model = Loaded.open(loaded, runtime=runtime, threads=threads)
+        self.usual = self._tools(self._default(), wish.scale or 2.0)
+
+    @property
+    def looks(self) -> bool:
+        """Whether pictures have to be looked at: something is left open, and there is something to choose from."""
+        auto = self._wish.denoise == "auto"
+        if self._styles:
+            return len(self._styles) > 1 or (auto and self._restores(self._styles))
+        if self._family is not None:
+            return auto and bool(self._family.levels)
+        return auto and self._told
+
+    def for_picture(self, picture: Picture, ratio: float) -> Given:
+        """Choose the networks of a picture, and open them if that has not happened.
+
+        Args:
+            picture: The picture.
+            ratio: Output pixels per input pixel.
+        """
+        if not self.looks:
+            return Given(self._tools(self._default(), ratio))
+        only = self._styles[0] if len(self._styles) == 1 else None
+        style: Style | None = only if self._styles else "photo"
+        choice = choose(picture, style, None if self._wish.denoise == "auto" else self._wish.denoise)
+        return Given(self._tools(choice, ratio), choice)
+
+    @property
+    def _told(self) -> bool:
+        return self._model is not None and isinstance(self._model.model, Model) and self._model.model.told
+
+    @staticmethod
+    def _restores(styles: tuple[Style, ...]) -> bool:
+        return any(shipped.restoring(style, scale) for style in styles for scale in (1, 2))
+
+    def _default(self) -> Choice:
+        """Return what is done to a picture that nobody looks at."""
+        strength = 0 if self._wish.denoise == "auto" else self._wish.denoise
+        return Choice(self._styles[0] if self._styles else "photo", strength, "")
+
+    def _tools(self, choice: Choice, ratio: float) -> Tools:
+        if self._styles:
+            return self._shipped(choice, ratio)
+        # An "auto" that nothing depends on is left to the model: one that does nothing but restore is run.
+        wish = replace(self._wish, denoise=choice.strength) if self.looks else self._wish
+        if self._family is not None:
+            return of_family(self._family, wish, self._opened_file)
+        assert self._model is not None
+        return of_model(self._model, wish)
+
+    def _shipped(self, choice: Choice, ratio: float) -> Tools:
+        """Choose of the shipped family: the smallest scale that reaches, with or without a strength."""
+        style, strength, notes = choice.style, choice.strength, []
+        name = shipped.enlarging(style, ratio)
+        if name is None:
+            raise UsageError(f"no network for {style} is shipped", "see what there is with: kakudai models list")
+        enlarging = self._opened(name)
+        scale = enlarging.model.scale
+        if ratio > scale and ratio <= shipped.LARGEST_SCALE:
+            notes.append(f"{style} has no network for {ratio:g}x: {name} is run more than once")
+        combined = denoising = None
+        if strength:
+            both, alone = shipped.restoring(style, scale), shipped.restoring(style, 1)
+            if both and (ratio > 1 or not alone):
+                combined = self._opened(both, strength)
+            elif alone:
+                denoising = self._opened(alone, strength)
+            elif self._wish.denoise != "auto":
+                raise UsageError(
+                    f"no shipped network removes noise from {style}",
+                    "leave --denoise out (kakudai waifu2x: -n -1), or give a folder of waifu2x networks with -m",
+                )
+            else:
+                strength = 0
+        label = f"{name}, strength {strength}" if strength else name
+        return Tools(label, enlarging, denoising, combined, tuple(notes))
+
+    def _opened(self, name: str, strength: int | None = None) -> Loaded:
+        """Open a shipped network once, and tell it a strength."""
+        with self._opening:
+            if name not in self._open:
+                self._open[name] = Loaded.open(load_model(name), runtime=self._runtime, threads=self._threads)
+            loaded = self._open[name]
+        return loaded if strength is None else replace(loaded, strength=strength / 100)
+
+    def _opened_file(self, path: Path) -> Loaded:
+        return self._opened(str(path))

@@ -1,0 +1,156 @@
+"""engine/toolbox.py: which networks a picture gets, by what was asked and by what it looks like."""
+
+import io
+
+import numpy as np
+import pytest
+from onnx import helper, numpy_helper
+from PIL import Image
+from tests.small_models import build, nearest
+
+from kakudai.engine import toolbox
+from kakudai.engine.upscaler import Upscaler
+from kakudai.errors import UsageError
+from kakudai.image.files import read_image
+from kakudai.image.picture import Picture
+from kakudai.models import shipped
+from kakudai.models.catalogue import model_from_bytes
+
+DARKER = 0.03
+"""What the strength 1 takes away, of what the networks here are given."""
+
+
+def told(scale: int, name: str) -> bytes:
+    """Return a network that makes nearest neighbours, the darker the stronger it is told to be."""
+    weights = {
+        "starts": np.array([0, 3]), "middle": np.array([3, 4]), "axes": np.array([1]),
+        "scales": np.array([1, 1, scale, scale], np.float32), "k": np.float32(-DARKER), "zero": np.array([0]),
+        "three": np.array([3]),
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("Slice", ["x", "zero", "three", "axes"], ["picture"]),
+        helper.make_node("Slice", ["x", "three", "four", "axes"], ["strength"]),
+        helper.make_node("Constant", [], ["four"], value=numpy_helper.from_array(np.array([4]))),
+        helper.make_node("Mul", ["strength", "k"], ["less"]),
+        helper.make_node("Mul", ["picture", "less"], ["taken"]),
+        helper.make_node("Add", ["picture", "taken"], ["small"]),
+        helper.make_node(
+            "Resize", ["small", "", "scales"], ["y"], mode="nearest",
+            coordinate_transformation_mode="asymmetric", nearest_mode="floor",
+        ),
+    ]  # fmt: skip
+    nodes = [nodes[2], *nodes[:2], *nodes[3:]]
+    card = {"strength": "plane", "task": "restore", "scale": str(scale), "name": name}
+    return build(nodes, weights, card, channels=4)
+
+
+@pytest.fixture
+def family(monkeypatch):
+    """Ship networks of these names instead of the real ones."""
+
+    def ship(*names: str) -> None:
+        def load(name: object):
+            text = str(name)
+            scale = int(text[-1])
+            data = told(scale, text) if "restore" in text else nearest(scale, name=text)
+            return model_from_bytes(data, text)
+
+        monkeypatch.setattr(shipped, "is_shipped", lambda name: name in names)
+        monkeypatch.setattr(toolbox, "load_model", load)
+
+    return ship
+
+
+def jpeg(quality: int, image: np.ndarray) -> Picture:
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, "JPEG", quality=quality)
+    return read_image(stream.getvalue())
+
+
+def photograph(side: int = 128) -> np.ndarray:
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:side, :side] / side
+    image = np.stack([x, 0.8 - 0.6 * y, 0.3 + 0.2 * np.sin(9 * x * y)], axis=2) + rng.normal(0, 0.01, (side, side, 3))
+    return (255 * image.clip(0, 1)).astype(np.uint8)
+
+
+EVERYTHING = ("photo-x2", "photo-x3", "photo-x4", "art-x2", "art-x4", "photo-restore-x1", "photo-restore-x2")
+
+
+@pytest.mark.parametrize(
+    ("scale", "denoise", "name", "passes", "denoising"),
+    [
+        (2, 0, "photo-x2", 1, "no"),
+        (1.5, 0, "photo-x2", 1, "no"),
+        (3, 0, "photo-x3", 1, "no"),
+        (4, 0, "photo-x4", 1, "no"),
+        (16, 0, "photo-x4", 2, "no"),
+        (2, 40, "photo-x2, strength 40", 1, "within"),
+        (4, 40, "photo-x4, strength 40", 1, "before"),
+        (1, 40, "photo-x2, strength 40", 0, "before"),
+    ],
+)
+def test_the_smallest_network_that_reaches_is_taken(family, scale, denoise, name, passes, denoising) -> None:
+    family(*EVERYTHING)
+    with Upscaler(scale, model="photo", denoise=denoise) as upscaler:
+        result, report = upscaler.upscale_picture(Picture(np.full((20, 24, 3), 200, np.uint8)))
+    assert (report.model, report.plan.passes, report.plan.denoising) == (name, passes, denoising)
+    assert result.color.shape == (20 * scale, 24 * scale, 3)
+    expected = 200 * (1 - DARKER * denoise / 100)
+    assert abs(float(result.color.mean()) - expected) < 0.6
+
+
+def test_a_jpeg_gets_the_strength_of_its_quality_and_is_told_why(family) -> None:
+    family(*EVERYTHING)
+    with Upscaler(2, model="photo") as upscaler:
+        _, report = upscaler.upscale_picture(jpeg(40, photograph()))
+        assert (report.strength, report.model) == (50, "photo-x2, strength 50")
+        assert report.reason == "JPEG quality 40, 4:2:0"
+        _, clean = upscaler.upscale_picture(Picture(photograph()))
+    assert (clean.strength, clean.model, clean.reason) == (0, "photo-x2", "clean")
+
+
+def test_what_was_asked_is_done_whatever_the_picture_looks_like(family) -> None:
+    family(*EVERYTHING)
+    with Upscaler(2, model="photo", denoise=0) as upscaler:
+        _, report = upscaler.upscale_picture(jpeg(20, photograph()))
+    assert (report.strength, report.reason) == (0, "")
+
+
+def test_drawings_and_photographs_get_different_networks(family) -> None:
+    family(*EVERYTHING)
+    drawing = np.full((128, 128, 3), 255, np.uint8)
+    drawing[20:60, 30:90] = (200, 30, 30)
+    drawing[70:110, 10:50] = (20, 60, 200)
+    with Upscaler(2, denoise=0) as upscaler:
+        _, drawn = upscaler.upscale_picture(Picture(drawing))
+        _, photographed = upscaler.upscale_picture(Picture(photograph()))
+    assert drawn.model == "art-x2"
+    assert drawn.reason.startswith("drawn")
+    assert photographed.model == "photo-x2"
+
+
+def test_nobody_looks_where_there_is_nothing_to_choose(family, monkeypatch) -> None:
+    family("photo-x2")
+    monkeypatch.setattr(toolbox, "choose", None)
+    with Upscaler(2) as upscaler:
+        _, report = upscaler.upscale_picture(jpeg(20, photograph()))
+    assert (report.model, report.reason) == ("photo-x2", "")
+
+
+def test_a_strength_that_no_network_has_is_an_error_where_it_was_asked_for(family) -> None:
+    family("photo-x2", "art-x2", "photo-restore-x2")
+    with pytest.raises(UsageError, match="removes noise from art"):
+        Upscaler(2, model="art", denoise=30)
+    with Upscaler(2, model="art") as upscaler:
+        _, report = upscaler.upscale_picture(jpeg(30, photograph()))
+    assert report.model == "art-x2"
+
+
+def test_styles_lack_scales_and_say_so(family) -> None:
+    family("photo-x2", "art-x2", "art-x4")
+    with Upscaler(3, model="art") as upscaler:
+        assert upscaler.name == "art-x4"
+    with Upscaler(4, model="photo") as upscaler:
+        assert upscaler.name == "photo-x2"
+        assert "more than once" in upscaler.notes[0]
