@@ -11,6 +11,7 @@ import typer
 from typer.exceptions import Abort
 
 from kakudai.cli import (
+    analyse,
     compare,
     data,
     doctor,
@@ -30,6 +31,7 @@ from kakudai.errors import UsageError
 COMMANDS: dict[str, Callable[..., Any]] = {
     "upscale": upscale.upscale,
     "waifu2x": waifu2x.waifu2x,
+    "analyse": analyse.analyse,
     "compare": compare.compare,
     "evaluate": evaluate.evaluate,
     "features": features.features,

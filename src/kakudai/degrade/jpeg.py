@@ -6,7 +6,6 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 Chroma: TypeAlias = Literal["4:2:0", "4:4:4"]
 """Whether colour is kept at half the resolution or at the full one."""
@@ -36,6 +35,8 @@ def jpeg(
     Convention: a moved grid is made by repeating the first row and column in front of the picture; the decoder blends
         halved colour smoothly (libjpeg's "fancy upsampling"). Pixels do not move.
     """
+    from PIL import Image  # here, because whoever asks only what a quality means needs no codec
+
     down, right = shift
     padded = np.pad(image, ((down, 0), (right, 0), (0, 0)), mode="edge") if down or right else image
     source = Image.fromarray(padded[..., 0] if image.shape[2] == 1 else np.ascontiguousarray(padded))

@@ -8,10 +8,14 @@ from kakudai.image.picture import Picture
 from kakudai.models.shipped import Style
 
 CLEAN_QUALITY = 97
-"""JPEG from this quality on has left nothing that can be seen."""
+"""JPEG files from this quality on have nothing that can be seen."""
 
-GRAIN = 6.0
-"""Noise below this, in levels of 255, may be texture: no clean test picture has more."""
+CLEAN_TRACES = 91
+"""From this quality on, traces in the pixels of other files are left alone: many a clean picture was once a good JPEG,
+all of BSD100 for one."""
+
+GRAIN = 5.0
+"""Noise below this, in levels of 255, may be texture: no clean test picture has more than 4.2."""
 
 FAINT = 8
 """Of 100. A strength below this would change nothing that can be seen."""
@@ -60,7 +64,7 @@ def strength_of(analysis: Analysis, *, grain: bool) -> tuple[int, str]:
         grain: Noise counts, too; in drawings it does not, for their paper and dots look like it.
     """
     parts, words = [], []
-    if analysis.quality is not None and analysis.quality < CLEAN_QUALITY:
+    if analysis.quality is not None and analysis.quality < (CLEAN_QUALITY if analysis.jpeg else CLEAN_TRACES):
         parts.append(strength_of_quality(analysis.quality))
         words.append(f"JPEG quality {analysis.quality}" + (f", {analysis.chroma}" if analysis.chroma else ""))
     if grain and analysis.noise is not None and analysis.noise > GRAIN:

@@ -1,0 +1,140 @@
+"""JPEG's grid in pixels: a picture that was a JPEG once, whatever file it is in now, cropped or not.
+
+First where the grid lies: the place whose squares have the most coefficients that vanished. Then which quality: the
+libjpeg table whose steps the coefficients are multiples of. Squares with pixels at the ends of the range, where the
+decoder cut off what went beyond, are used only where there are not enough others.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakudai.analyse.halving import colour_of
+from kakudai.analyse.requantised import earlier_quality, earlier_quality_elsewhere
+from kakudai.analyse.sample import SIDE, Area
+from kakudai.analyse.steps import Steps, likeliest_steps
+from kakudai.analyse.transform import Phase, coefficients, squares, vanished_shares
+
+CONTRAST = 0.01
+"""By how much more of the coefficients must vanish at the grid than at any other place; clean pictures reach 0.006,
+pictures of quality 95 have 0.02 and more."""
+
+FLAT = 0.2
+"""Squares whose neighbouring pixels differ by less, in levels on average, say nothing."""
+
+ENOUGH = 600
+"""Squares that are wanted, even if pixels in them are cut off."""
+
+MANY = 200
+"""Squares from which the contrast alone is believed, where too much was cut off for the steps to be seen."""
+
+FEWEST = 4
+"""Squares that are needed."""
+
+MOST = 6000
+"""Squares that are looked at."""
+
+LIKELY = 1.0
+"""Evidence per square, in natural logarithms, that is needed beside the contrast."""
+
+CERTAIN = 4.0
+"""Evidence per square from which the grid is believed although little vanished."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """What JPEG has left in pixels.
+
+    Args:
+        x: Columns before the first whole square, 0 to 7: 0 where the picture was not cropped.
+        y: Rows before the first whole square.
+        quality: 1 to 100 on libjpeg's scale, of the compression that this grid belongs to, which is the last one.
+        chroma: "4:2:0", "4:2:2", "4:4:0" or "4:4:4"; None where colour has too little detail to tell, or is none.
+        chroma_quality: Quality of colour, likewise.
+        earlier: Quality of a stronger compression before that one; None where none was found.
+    """
+
+    x: int
+    y: int
+    quality: int
+    chroma: str | None = None
+    chroma_quality: int | None = None
+    earlier: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what JSON can hold."""
+        return asdict(self)
+
+
+def find_grid(areas: Sequence[Area], stated: NDArray[np.int64] | None = None) -> Grid | None:
+    """Find the grid of the last JPEG compression, or None where there is none, or the picture is too small to tell.
+
+    Args:
+        areas: Parts of the picture.
+        stated: The 64 steps of luma in the header of its file, row by row, where that is a JPEG.
+
+    Convention: all areas begin at multiples of 16 pixels of the picture.
+    """
+    lumas = [_hidden_as_nan(area) for area in areas]
+    shares = vanished_shares(lumas)
+    order = np.argsort(-shares.ravel(), kind="stable")
+    top, left = divmod(int(order[0]), 8)
+    contrast = float(shares.ravel()[order[0]] - shares.ravel()[order[1]])
+    for phase, stands_out in (((top, left), contrast), ((0, 0), 0.0)):
+        found = coefficients(_telling_squares(areas, lumas, phase))
+        if len(found) < FEWEST:
+            continue
+        steps = likeliest_steps(found, stated)
+        if _believed(stands_out, steps, len(found)):
+            colour = colour_of(areas, phase)
+            return Grid(
+                x=phase[1],
+                y=phase[0],
+                quality=steps.quality,
+                chroma=colour.chroma if colour else None,
+                chroma_quality=colour.quality if colour else None,
+                earlier=earlier_quality(found, steps.table)
+                or earlier_quality_elsewhere(_liveliest(lumas), phase, steps.table),
+            )
+    return None
+
+
+def _believed(contrast: float, steps: Steps, count: int) -> bool:
+    """Say whether what stands out, and what speaks for the steps found in so many squares, make a grid."""
+    if steps.clear and steps.evidence > CERTAIN * count:
+        return True
+    enough = steps.evidence > LIKELY * count or (contrast > 2.0 * CONTRAST and count >= MANY)
+    return contrast > CONTRAST and enough
+
+
+def _hidden_as_nan(area: Area) -> NDArray[np.float32]:
+    """Return luma as a decoder made it, whole levels, but NaN where alpha is 0."""
+    luma = np.rint(area.luma)
+    return luma if area.visible is None else np.where(area.visible, luma, np.float32(np.nan))
+
+
+def _telling_squares(areas: Sequence[Area], lumas: Sequence[NDArray[np.float32]], phase: Phase) -> NDArray[np.float32]:
+    """Return the squares of a grid that say something, those without cut-off pixels first. Shape: (n, 8, 8)."""
+    cut = np.concatenate([squares(luma, phase) for luma in lumas])
+    clipped = np.concatenate([squares(area.lost, phase) for area in areas]).sum(axis=(1, 2))
+    change = np.abs(np.diff(cut, axis=1)).mean(axis=(1, 2)) + np.abs(np.diff(cut, axis=2)).mean(axis=(1, 2))
+    telling = np.flatnonzero(change > FLAT)
+    telling = telling[np.argsort(clipped[telling], kind="stable")]
+    whole = int((clipped[telling] == 0).sum())
+    if whole > MOST:
+        return cut[telling[np.linspace(0, whole - 1, MOST).astype(np.intp)]]
+    return cut[telling[: max(whole, ENOUGH)]]
+
+
+def _liveliest(lumas: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Return the square part in which most happens, from a multiple of 8 pixels on. Shape: (256, 256) or less."""
+    parts = [
+        luma[top : top + SIDE, left : left + SIDE]
+        for luma in lumas
+        for top in range(0, max(1, luma.shape[0] - SIDE // 2), SIDE)
+        for left in range(0, max(1, luma.shape[1] - SIDE // 2), SIDE)
+    ]
+    return max(parts, key=lambda part: float(np.abs(np.diff(np.nan_to_num(part), axis=1)).sum()))

@@ -1,0 +1,94 @@
+"""The part of a picture that is looked at: all of a small one, squares of a large one, so that time has a limit."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kakudai.image.picture import Pixels, full_scale
+
+WHOLE = 1 << 20
+"""Pixels up to which all of a picture is looked at."""
+
+SIDE = 256
+"""Side of the squares that are taken from larger ones."""
+
+SQUARES = 16
+"""How many there are, at most; they always lie at the same places."""
+
+STEP = 16
+"""Squares begin at multiples of this, so that JPEG's grid has one phase in all of them, and halved colour too."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Area:
+    """A rectangle of the picture.
+
+    Shape: image (h, w, 1 | 3) float32 in levels of 255; visible (h, w) where alpha is not 0, or None for everywhere.
+    """
+
+    image: NDArray[np.float32]
+    visible: NDArray[np.bool_] | None = None
+
+    @property
+    def channels(self) -> int:
+        """1 for grey, 3 for RGB."""
+        return int(self.image.shape[2])
+
+    @property
+    def luma(self) -> NDArray[np.float32]:
+        """Brightness. Shape: (h, w) in levels of 255, full range, not rounded."""
+        if self.image.shape[2] == 1:
+            return self.image[..., 0]
+        weight = np.array([0.299, 0.587, 0.114], np.float32)  # as luma_bt601_full, in one pass over memory
+        luma: NDArray[np.float32] = self.image @ weight
+        return luma
+
+    @property
+    def lost(self) -> NDArray[np.bool_]:
+        """Where a channel is at an end of its range, so that a decoder may have cut it off, or nothing is visible."""
+        lost = np.zeros(self.image.shape[:2], np.bool_)
+        for channel in range(self.channels):
+            lost |= np.abs(self.image[..., channel] - 127.5) > 127.0
+        return lost if self.visible is None else lost | ~self.visible
+
+
+def areas(pixels: Pixels, alpha: Pixels | None = None) -> list[Area]:
+    """Cut out what is looked at.
+
+    Shape: pixels (H, W, 1 | 3), alpha (H, W, 1), both uint8, uint16 or float in [0, 1]. What is no number becomes 0.
+    """
+    return [
+        _area(pixels[rows, columns], None if alpha is None else alpha[rows, columns])
+        for rows, columns in _places(*pixels.shape[:2])
+    ]
+
+
+def _places(height: int, width: int) -> Iterator[tuple[slice, slice]]:
+    """Yield rows and columns of the rectangles."""
+    if height * width <= WHOLE:
+        yield slice(0, height), slice(0, width)
+        return
+    down = max(1, min(height // SIDE, SQUARES, round(math.sqrt(SQUARES * height / width))))
+    across = max(1, min(width // SIDE, SQUARES // down))
+    for top, left in product(_starts(height, down), _starts(width, across)):
+        yield slice(top, top + SIDE), slice(left, left + SIDE)
+
+
+def _starts(size: int, count: int) -> list[int]:
+    """Spread squares over a side: in the middles of equal parts."""
+    room = max(0, size - SIDE)
+    return [int(room * (2 * index + 1) / (2 * count)) // STEP * STEP for index in range(count)]
+
+
+def _area(pixels: Pixels, alpha: Pixels | None) -> Area:
+    unit = np.float32(255.0 / full_scale(pixels.dtype))
+    image = pixels.astype(np.float32)
+    if pixels.dtype.kind == "f":
+        image = np.clip(np.nan_to_num(image, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
+    image *= unit
+    visible = None if alpha is None or alpha.min(initial=1) > 0 else alpha[..., 0] > 0
+    return Area(image, visible)

@@ -1,0 +1,95 @@
+"""JPEG that is no JPEG any more: grid, quality, chroma, and what was before, from pixels alone."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kakudai.analyse.blocking import Grid, find_grid
+from kakudai.analyse.quantisation import tables
+from kakudai.analyse.sample import areas
+from kakudai.degrade.jpeg import jpeg, jpeg_chain
+from kakudai.image.picture import Pixels
+from kakudai.image.resize import resize
+
+
+def grid_of(pixels: Pixels, alpha: Pixels | None = None) -> Grid:
+    grid = find_grid(areas(pixels, alpha))
+    assert grid is not None
+    return grid
+
+
+@pytest.mark.parametrize("quality", [20, 50, 75, 90])
+@pytest.mark.parametrize("chroma", ["4:2:0", "4:4:4"])
+def test_quality_chroma_and_grid_of_a_cropped_jpeg(photograph: Pixels, quality: int, chroma) -> None:
+    grid = grid_of(jpeg(photograph, quality, chroma=chroma)[3:, 6:])
+    assert (grid.y, grid.x) == (5, 2)
+    assert abs(grid.quality - quality) <= 2
+    assert grid.chroma in (chroma, None)
+    assert grid.earlier is None
+
+
+def test_a_drawing_too(drawing: Pixels) -> None:
+    for quality in (30, 80):
+        grid = grid_of(jpeg(drawing, quality))
+        assert (grid.y, grid.x) == (0, 0)
+        assert abs(grid.quality - quality) <= 8
+
+
+def test_what_was_never_a_jpeg_has_no_grid(photograph: Pixels, drawing: Pixels) -> None:
+    for image in (photograph, drawing, photograph[..., :1], np.repeat(photograph, 2, axis=0)):
+        for side in (8, 24, 32, 64, 200):
+            assert find_grid(areas(np.ascontiguousarray(image[:side, :side]))) is None
+
+
+def test_pictures_of_one_or_two_colours_have_none() -> None:
+    rng = np.random.default_rng(0)
+    flat = np.full((200, 200, 3), 255, np.uint8)
+    box = flat.copy()
+    box[40:160, 64:128] = 0
+    for image in (flat, box, np.where(rng.random((200, 200, 1)) < 0.5, 0, 255).astype(np.uint8)):
+        assert find_grid(areas(image)) is None
+
+
+def test_tables_of_other_programs_get_the_nearest_quality(photograph: Pixels) -> None:
+    file = io.BytesIO()
+    steps = [round(step * 1.5) for step in np.sqrt(tables("luma")[59].ravel() * 20)]
+    Image.fromarray(photograph).save(file, "JPEG", qtables=[steps, steps])
+    assert 40 <= grid_of(np.asarray(Image.open(file))).quality <= 80
+
+
+def test_depth_makes_no_difference(photograph: Pixels) -> None:
+    image = jpeg(photograph, 60)
+    expected = grid_of(image)
+    assert grid_of(image.astype(np.uint16) * 257) == expected
+    assert grid_of(image.astype(np.float32) / np.float32(255)) == expected
+
+
+def test_hidden_pixels_say_nothing(photograph: Pixels) -> None:
+    image = jpeg(photograph, 40)
+    alpha = np.full((*image.shape[:2], 1), 255, np.uint8)
+    alpha[:, :100] = 0
+    image = np.where(alpha > 0, image, np.random.default_rng(0).integers(0, 256, image.shape)).astype(np.uint8)
+    assert grid_of(image, alpha).quality == pytest.approx(40, abs=2)
+    assert find_grid(areas(image, np.zeros_like(alpha))) is None
+
+
+def test_a_stronger_compression_before_is_found(photograph: Pixels) -> None:
+    same = grid_of(jpeg_chain(photograph, [50, 75]))
+    assert (same.quality, same.earlier) == (75, pytest.approx(50, abs=3))
+    moved = grid_of(jpeg(np.ascontiguousarray(jpeg(photograph, 30)[3:, 2:]), 90))
+    assert (moved.quality, moved.earlier) == (90, pytest.approx(30, abs=3))
+    assert grid_of(jpeg_chain(photograph, [90, 50])).earlier is None
+
+
+def test_the_table_of_the_header_is_believed(photograph: Pixels) -> None:
+    twice = areas(jpeg_chain(photograph, [30, 90]))
+    grid = find_grid(twice, tables("luma")[89].ravel())
+    assert grid is not None
+    assert (grid.quality, grid.earlier) == (90, pytest.approx(30, abs=3))
+
+
+def test_enlarging_wipes_the_grid_out(photograph: Pixels) -> None:
+    image = jpeg(photograph, 60)
+    assert find_grid(areas(resize(image, (image.shape[0] * 3 // 2, image.shape[1] * 3 // 2)))) is None

@@ -1,0 +1,78 @@
+"""`kakudai analyse`: folders, pipes, JSON, and errors of single files."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kakudai.cli.main import run
+from kakudai.image.files import read_image
+
+CHELSEA = Path(__file__).parents[2] / "examples/chelsea.png"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in/below").mkdir(parents=True)
+    image = Image.fromarray(np.ascontiguousarray(read_image(CHELSEA).color[:160, :160]))
+    image.save("in/a.jpg", quality=61)
+    image.save("in/below/b.png")
+    return tmp_path
+
+
+def objects(capsys) -> list[dict]:
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_people_read_lines(folder: Path, capsys) -> None:
+    assert run(["analyse", "in/a.jpg"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("in/a.jpg: 160x160, ")
+    assert "JPEG quality 61, 4:2:0" in lines[0]
+    assert any(line.startswith("  file       JPEG quality 61, 4:2:0 (libjpeg's tables)") for line in lines)
+    assert [line.split()[0] for line in lines[1:]] == ["file", "pixels", "noise", "drawn", "enlarged", "grey"]
+
+
+def test_machines_read_objects(folder: Path, capsys) -> None:
+    assert run(["analyse", "in", "-r", "--json"]) == 0
+    found = objects(capsys)
+    assert [one["input"] for one in found] == ["in/a.jpg", "in/below/b.png"]
+    assert all((one["schema"], one["status"]) == (1, "done") for one in found)
+    assert found[0]["jpeg"]["quality"] == found[0]["quality"] == 61
+    assert found[1]["jpeg"] is None
+
+
+def test_a_broken_file_does_not_stop_the_rest(folder: Path, capsys) -> None:
+    Path("in/0.jpg").write_bytes(Path("in/a.jpg").read_bytes()[:300])
+    assert run(["analyse", "in", "nowhere.png", "--json"]) == 1
+    found = objects(capsys)
+    assert [one["status"] for one in found] == ["failed", "done", "failed"]
+    assert found[2]["kind"] == "PictureNotFound"
+    assert run(["analyse", "in/0.jpg"]) == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("error: ")
+
+
+def test_standard_input(folder: Path, capsys, monkeypatch) -> None:
+    class Pipe:
+        buffer = io.BytesIO(Path("in/a.jpg").read_bytes())
+
+        def isatty(self) -> bool:
+            return False
+
+    monkeypatch.setattr(sys, "stdin", Pipe())
+    assert run(["analyse", "-", "--json"]) == 0
+    (found,) = objects(capsys)
+    assert (found["input"], found["quality"]) == ("-", 61)
+
+
+def test_wrong_usage(folder: Path) -> None:
+    assert run(["analyse", "in/a.jpg", "--max-pixels", "-1"]) == 2
+    assert run(["analyse"]) == 2
+    assert run(["analyse", "in/a.jpg", "--max-pixels", "100"]) == 1
