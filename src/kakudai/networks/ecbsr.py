@@ -90,7 +90,7 @@ class ECBSR(nn.Module):
         features = self._activate(self.head(x))  # (N, channels, H, W)
         for block in self.body:
             features = self._activate(block(features))
-        picture = x[:, : x.shape[1] - self.planes]
+        picture = x[:, : -self.planes] if self.planes else x
         anchor = picture.repeat_interleave(self.scale**2, dim=1)  # (N, in_channels * scale^2, H, W)
         return functional.pixel_shuffle(self.tail(features) + anchor, self.scale)
 
