@@ -10,6 +10,9 @@ CARD = {
     "recipe": "", "data": "", "data_licences": "", "licence": "CC0-1.0", "commit": "", "quality": "{}",
 }  # fmt: skip
 
+DARKER = 0.03
+"""What the strength 1 takes away, of what the networks here are given."""
+
 
 def build(
     nodes: list[onnx.NodeProto], weights: dict[str, np.ndarray], card: dict[str, str] | None = None, channels: int = 3
@@ -97,3 +100,27 @@ def without_metadata() -> bytes:
     model = onnx.load_from_string(nearest())
     del model.metadata_props[:]
     return model.SerializeToString()
+
+
+def told(scale: int, name: str) -> bytes:
+    """Return a network that makes nearest neighbours, the darker the stronger it is told to be."""
+    weights = {
+        "starts": np.array([0, 3]), "middle": np.array([3, 4]), "axes": np.array([1]),
+        "scales": np.array([1, 1, scale, scale], np.float32), "k": np.float32(-DARKER), "zero": np.array([0]),
+        "three": np.array([3]),
+    }  # fmt: skip
+    nodes = [
+        helper.make_node("Slice", ["x", "zero", "three", "axes"], ["picture"]),
+        helper.make_node("Slice", ["x", "three", "four", "axes"], ["strength"]),
+        helper.make_node("Constant", [], ["four"], value=numpy_helper.from_array(np.array([4]))),
+        helper.make_node("Mul", ["strength", "k"], ["less"]),
+        helper.make_node("Mul", ["picture", "less"], ["taken"]),
+        helper.make_node("Add", ["picture", "taken"], ["small"]),
+        helper.make_node(
+            "Resize", ["small", "", "scales"], ["y"], mode="nearest",
+            coordinate_transformation_mode="asymmetric", nearest_mode="floor",
+        ),
+    ]  # fmt: skip
+    nodes = [nodes[2], *nodes[:2], *nodes[3:]]
+    card = {"strength": "plane", "task": "restore", "scale": str(scale), "name": name}
+    return build(nodes, weights, card, channels=4)

@@ -14,6 +14,7 @@ from kakudai.cli import (
     analyse,
     compare,
     data,
+    denoise,
     doctor,
     evaluate,
     features,
@@ -30,6 +31,7 @@ from kakudai.errors import UsageError
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "upscale": upscale.upscale,
+    "denoise": denoise.denoise,
     "waifu2x": waifu2x.waifu2x,
     "analyse": analyse.analyse,
     "compare": compare.compare,

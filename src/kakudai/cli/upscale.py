@@ -176,14 +176,14 @@ def parse_tile(text: str) -> Any:
 
 
 def size_label(scale: float | None, width: int | None, height: int | None, fit: str | None) -> str:
-    """Name a size for file names: 2x, 1.5x, 1920w, 1080h, 1920x1080."""
+    """Name a size for file names: 2x, 1.5x, 1920w, 1080h, 1920x1080; what keeps its size is clean."""
     if fit:
         return fit.lower()
     if width and height:
         return f"{width}x{height}"
     if width or height:
         return f"{width}w" if width else f"{height}h"
-    return f"{scale or 2:g}x"
+    return "clean" if scale == 1 else f"{scale or 2:g}x"
 
 
 def readable_extensions() -> frozenset[str]:
@@ -273,7 +273,7 @@ class Batch:
             plan = report.plan
             size, result = (picture.width, picture.height), (plan.size[1], plan.size[0])
             target = STREAM if not isinstance(job.target, Path) else str(job.target)
-            steps = f"{plan.runs} x {how(report)}" if plan.runs else "resize"
+            steps = f"{plan.runs} x {how(report, size)}" if plan.runs else how(report, size)
             fields = {
                 "output": target,
                 "input_size": size,
@@ -344,7 +344,9 @@ class Batch:
             for note in result.notes:
                 line(f"warning: {result.job.name}: {note}")
             size = sizes(result.input_size, result.output_size)
-            line(f"{result.job.name} -> {target}  {size}  {how(result.report)}  {result.seconds:.2f} s")
+            line(
+                f"{result.job.name} -> {target}  {size}  {how(result.report, result.input_size)}  {result.seconds:.2f} s"
+            )
 
     def _fail(self, name: str, error: Exception, line: Any = say, **fields: Any) -> None:
         self.failures.append((name, error))
@@ -373,11 +375,16 @@ class Batch:
         return 1 if self.failures else 0
 
 
-def how(report: "Report") -> str:
-    """Write "photo-x2, strength 35: photograph, JPEG quality 61, 4:2:0", or "resize" where no network ran."""
-    if not report.plan.runs:
-        return "resize"
-    return f"{report.model}: {report.reason}" if report.reason else report.model
+def how(report: "Report", size: tuple[int, int]) -> str:
+    """Write "photo-x2, strength 35: photograph, JPEG quality 61, 4:2:0"; without a network "resize" or "unchanged".
+
+    Args:
+        report: What was done or will be.
+        size: Of the input, (width, height).
+    """
+    plan = report.plan
+    done = report.model if plan.runs else "unchanged" if plan.size == size[::-1] else "resize"
+    return f"{done}: {report.reason}" if report.reason else done
 
 
 def sizes(before: tuple[int, int], after: tuple[int, int]) -> str:

@@ -107,12 +107,10 @@ class Toolbox:
     def _tools(self, choice: Choice, ratio: float) -> Tools:
         if self._styles:
             return self._shipped(choice, ratio)
-        # An "auto" that nothing depends on is left to the model: one that does nothing but restore is run.
-        wish = replace(self._wish, denoise=choice.strength) if self.looks else self._wish
         if self._family is not None:
-            return of_family(self._family, wish, self._opened_file)
+            return of_family(self._family, replace(self._wish, denoise=choice.strength), self._opened_file)
         assert self._model is not None
-        return of_model(self._model, wish)
+        return of_model(self._model, self._wish, choice.strength)
 
     def _shipped(self, choice: Choice, ratio: float) -> Tools:
         """Choose of the shipped family: the smallest scale that reaches, with or without a strength."""

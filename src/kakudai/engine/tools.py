@@ -19,7 +19,8 @@ class Tools:
     Args:
         name: What to call them together.
         enlarging: Only enlarges; None where a folder has no such network.
-        denoising: Only removes noise; None where that is not wanted, or the combined one does it.
+        denoising: Only removes noise; None where that is not wanted, or the combined one does it. It is not run where
+            it would be told the strength 0.
         combined: Does both, for the first pass; None where that is not wanted, or there is none.
         notes: What the user should know about the choice, one sentence each.
     """
@@ -46,7 +47,7 @@ class Tools:
         return Means(
             self.scale,
             enlarges=self.enlarging is not None,
-            denoises=self.denoising is not None,
+            denoises=self.denoising is not None and self.denoising.strength != 0,
             combined=self.combined is not None,
         )
 
@@ -80,33 +81,35 @@ class Wish:
         return 0 if self.denoise == "auto" else self.denoise
 
 
-def of_model(loaded: Loaded, wish: Wish) -> Tools:
+def of_model(loaded: Loaded, wish: Wish, strength: int) -> Tools:
     """Make what can be made of one network.
+
+    Args:
+        loaded: The network.
+        wish: What the user has said.
+        strength: Of denoising, 0 to 100, as it was said or chosen.
 
     Raises:
         UsageError: Noise is to be removed, and the network cannot; or it can nothing else, and that is not wanted.
     """
     model = loaded.model
     name = str(getattr(model, "name", "network"))
+    if model.scale == 1 and wish.denoise == 0:
+        hint = "leave --denoise out (kakudai waifu2x: give a level with -n), or name another model"
+        raise UsageError(f"{name} does nothing but restore, and denoise is 0", hint)
     if isinstance(model, Model) and model.told:
-        label = f"{name}, strength {wish.strength}"
-        told, silent = replace(loaded, strength=wish.strength / 100), replace(loaded, strength=0.0)
-        if model.scale > 1:
-            return Tools(label, enlarging=silent, combined=told if wish.strength else None)
-        if wish.denoise == 0:
-            hint = "leave --denoise out for a strength that fits the picture, or give another model"
-            raise UsageError(f"{name} does nothing but restore, and denoise is 0", hint)
-        return Tools(label, denoising=told)
+        told, silent = replace(loaded, strength=strength / 100), replace(loaded, strength=0.0)
+        label = f"{name}, strength {strength}"
+        if model.scale == 1:
+            return Tools(label, denoising=told)
+        return Tools(label, enlarging=silent, combined=told if strength else None)
     if model.scale > 1:
-        if wish.strength:
+        if strength:
             raise UsageError(
                 f"{name} enlarges and has no strength of denoising to choose",
                 "leave --denoise out (kakudai waifu2x: -n -1), or give a folder of waifu2x networks with -m",
             )
         return Tools(name, enlarging=loaded)
-    if wish.denoise == 0:
-        hint = "leave --denoise out (kakudai waifu2x: give a level with -n), or give another model"
-        raise UsageError(f"{name} does nothing but restore, and denoise is 0", hint)
     return Tools(name, denoising=loaded)
 
 
