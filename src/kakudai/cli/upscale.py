@@ -343,10 +343,8 @@ class Batch:
         if not self.quiet:
             for note in result.notes:
                 line(f"warning: {result.job.name}: {note}")
-            size = sizes(result.input_size, result.output_size)
-            line(
-                f"{result.job.name} -> {target}  {size}  {how(result.report, result.input_size)}  {result.seconds:.2f} s"
-            )
+            size, done = sizes(result.input_size, result.output_size), how(result.report, result.input_size)
+            line(f"{result.job.name} -> {target}  {size}  {done}  {result.seconds:.2f} s")
 
     def _fail(self, name: str, error: Exception, line: Any = say, **fields: Any) -> None:
         self.failures.append((name, error))
