@@ -37,7 +37,7 @@ def test_an_old_run_has_a_log_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_the_logs_of_this_repository_can_be_read() -> None:
-    folder = Path(__file__).parents[2] / "training/photo-x2"
+    folder = Path(__file__).parents[2] / "training/photo-x2-m5"
     run = read_run(folder)
     assert run.steps == 35000
     assert run.best is not None
