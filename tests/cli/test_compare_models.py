@@ -6,12 +6,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.families import make_family
+from tests.shipped_family import ship
 from tests.small_models import convolutional
 
+from kakudai.cli import compare_models
 from kakudai.cli.main import run
+from kakudai.evaluate.lineup import Task
+from kakudai.evaluate.wanted import Region, Wanted
 from kakudai.image.files import read_image, write_image
 from kakudai.image.picture import Picture
-from kakudai.image.resize import imresize_matlab, resize
+from kakudai.image.resize import Kernel, imresize_matlab, resize
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +39,7 @@ def test_a_sheet_and_figures(capsys) -> None:
     assert facts["filter"] == "bicubic"
     rows = facts["results"]
     assert [row["title"] for row in rows][:3] == ["bicubic", "convolutional", "convolutional, consistent"]
-    assert (rows[3]["model"], rows[3]["strength"]) == ("family", 50)
+    assert [rows[3][key] for key in ("asked", "model", "strength", "reason")] == ["family@50", "family noise 1", 50, ""]
     assert all(row["luma_psnr"] > 10 for row in rows[:-1])
     assert rows[1]["shrinks_back_psnr"] < rows[2]["shrinks_back_psnr"]
     assert "written: sheet.png" in output.err
@@ -49,6 +53,37 @@ def test_a_sheet_and_figures(capsys) -> None:
 def test_two_pictures_are_compared_as_ever(capsys) -> None:
     assert run(["compare", "original.png", "original.png"]) == 0
     assert "inf" in capsys.readouterr().out
+
+
+def test_what_was_chosen_and_why_is_printed_and_drawn(monkeypatch, capsys) -> None:
+    ship(monkeypatch, "photo-x2", "photo-restore-x2")
+    write_image(read_image("original.png"), "photo.jpg", quality=40)
+    drawn, real = [], compare_models.explain
+    monkeypatch.setattr(compare_models, "explain", lambda *given: drawn.extend(real(*given)) or drawn)
+    words = ["compare", "photo.jpg", "--models", "photo,photo@20", "--region", "10,10,20,20"]
+    assert run([*words, "-o", "sheet.png"]) == 0
+    table = capsys.readouterr().out
+    assert "photo-restore-x2, strength 50" in table
+    assert "JPEG quality 40" in table
+    assert drawn == ["Chosen for photo: photo-restore-x2, strength 50 (JPEG quality 40, 4:4:4)."]
+    assert run([*words, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["results"]
+    assert [(row["title"], row["strength"]) for row in rows[1:]] == [
+        ("photo-restore-x2, strength 50", 50),
+        ("photo-restore-x2, strength 20", 20),
+    ]
+
+
+def test_the_notes_of_a_sheet_say_what_was_done() -> None:
+    def task(scale: float, kernel: Kernel = "bicubic") -> Task:
+        return Task(scale, [Wanted("photo")], Region(0, 0, 9, 9), fidelity=True, kernel=kernel)
+
+    published = "shrunk by bicubic as in the published protocol"
+    assert published in compare_models.explain([], task(2))[0]
+    assert published not in compare_models.explain([], task(1.5))[0]
+    assert "shrunk by box, against" in compare_models.explain([], task(2, "box"))[0]
+    assert "shrunk" not in compare_models.explain([], task(1))[0]
+    assert "difference to input" in compare_models.explain([], task(1))[1]
 
 
 @pytest.mark.parametrize("kind", ["alpha", "grey", "deep", "pixel"])
@@ -72,10 +107,13 @@ def test_pictures_of_every_kind(kind: str, capsys) -> None:
         (["--models", ""], 2, "no model is named"),
         (["--models", "nothing"], 2, "no model is called 'nothing'"),
         (["--models", "net.onnx@40"], 2, "leave @40 out"),
-        (["--models", "net.onnx@140"], 2, "accepted is MODEL@0 to MODEL@100"),
+        (["--models", "net.onnx@140"], 2, "the strength of net.onnx is '140'"),
+        (["--models", "@40"], 2, "no model is named before '@40'"),
         (["--models", "net.onnx", "--region", "70,0,20,20"], 2, "ends outside the picture, which is 80x60"),
         (["--models", "net.onnx", "--region", "all"], 2, "accepted is X,Y,W,H"),
         (["--models", "net.onnx", "--scale", "0.5"], 2, "from 1 to 16"),
+        (["--models", "net.onnx", "--scale", "nan", "-o", "sheet.png"], 2, "the scale is nan"),
+        (["--models", "net.onnx", "--scale", "inf", "-o", "sheet.png"], 2, "the scale is inf"),
         (["--models", "net.onnx", "--filter", "sharp", "--fidelity"], 2, "accepted are bicubic"),
         (["--models", "net.onnx", "--filter", "box"], 2, "add --fidelity or --consistent"),
         (["--models", "net.onnx", "--background", "pink"], 2, "accepted are dark and light"),
@@ -103,4 +141,4 @@ def test_foreign_models_beside_ours(shared: Path, capsys) -> None:
     words = ["compare", "real.png", "--models", f"photo,{network}", "--region", "40,40,16,16", "-o", "sheet.png"]
     assert run([*words, "--json"]) == 0
     titles = [row["title"] for row in json.loads(capsys.readouterr().out)["results"]]
-    assert titles == ["bicubic", "photo-x2", "upconv_7_photo-scale2.0x"]
+    assert titles == ["bicubic", "photo-x2", network.stem]

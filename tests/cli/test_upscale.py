@@ -208,7 +208,7 @@ def test_json_has_stable_keys(folder: Path, capsys) -> None:
     line = json.loads(capsys.readouterr().out)
     assert set(line) == {
         "schema", "input", "status", "output", "input_size", "output_size", "seconds", "network_seconds",
-        "passes", "denoising", "tile", "model", "strength", "reason", "runtime", "notes",
+        "passes", "denoising", "tile", "model", "networks", "strength", "reason", "runtime", "notes",
     }  # fmt: skip
     assert (line["schema"], line["input_size"], line["output_size"]) == (1, [30, 20], [60, 40])
 

@@ -193,7 +193,7 @@ def test_noise_is_new_for_every_crop_and_its_squares_lie_anywhere(monkeypatch) -
 def test_damage_of_every_strength_is_told_in_a_channel_of_its_own() -> None:
     gradient = np.linspace(40, 200, 160)[:, None, None] + np.linspace(0, 50, 160)[None, :, None]
     picture = np.broadcast_to(gradient, (160, 160, 3)).astype(np.uint8)
-    pairs = Pairs(packed(picture), scale=2, color="rgb", strength="photo")
+    pairs = Pairs(packed(picture), scale=2, color="rgb", damage="photo")
     clean = Pairs(packed(picture), scale=2, color="rgb")
     crops = [crop for step in range(20) for crop in pairs.choices(16, 24, seed=0, step=step)]
     batch, whole = pairs.cut(crops, 24), clean.cut([replace(crop, noise=None) for crop in crops], 24)

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from kakudai.degrade.strength import (
-    damage,
+    add_damage,
     quality_of_strength,
+    roughly,
     strength_of_noise,
     strength_of_quality,
     together,
-    told_strength,
 )
 
 
@@ -34,7 +34,7 @@ def test_noise_and_compression_add_up_as_independent_errors_do() -> None:
 def test_stronger_damage_is_further_from_the_picture(kind) -> None:
     y, x = np.mgrid[0:64, 0:64]
     picture = np.stack([2 * x + y, 255 - 3 * x, 128 + 60 * np.sin(x * y / 90)], axis=2).clip(0, 255).astype(np.uint8)
-    results = [damage(picture, kind, np.random.default_rng(seed)) for seed in range(300)]
+    results = [add_damage(picture, kind, np.random.default_rng(seed)) for seed in range(300)]
     strengths = np.array([result.strength for result in results])
     errors = np.array([np.abs(result.image.astype(float) - picture).mean() for result in results])
     assert all(result.image.shape == picture.shape and result.image.dtype == np.uint8 for result in results)
@@ -46,8 +46,8 @@ def test_stronger_damage_is_further_from_the_picture(kind) -> None:
 
 def test_a_network_is_told_nearly_the_truth() -> None:
     rng = np.random.default_rng(0)
-    assert told_strength(0.0, rng) == 0.0
-    told = np.array([told_strength(0.5, rng) for _ in range(500)])
+    assert roughly(0.0, rng) == 0.0
+    told = np.array([roughly(0.5, rng) for _ in range(500)])
     assert abs(told.mean() - 0.5) < 0.005
     assert 0.01 < told.std() < 0.03
-    assert max(told_strength(1.0, rng) for _ in range(50)) == 1.0
+    assert max(roughly(1.0, rng) for _ in range(50)) == 1.0

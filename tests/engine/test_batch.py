@@ -60,9 +60,9 @@ def test_a_picture_s_time_is_its_own(upscaler: Upscaler, jobs: list[Job], monkey
     """It is read ahead, and then waits for the picture before it."""
     enlarge, waits = upscaler.upscale_picture, iter([1.0])
 
-    def wait_once(picture: Picture, **words: object) -> object:
+    def wait_once(picture: Picture, *chosen: object, **words: object) -> object:
         time.sleep(next(waits, 0.0))
-        return enlarge(picture, **words)
+        return enlarge(picture, *chosen, **words)
 
     monkeypatch.setattr(upscaler, "upscale_picture", wait_once)
     first, second = upscale_files(upscaler, jobs[:2], OPTIONS)

@@ -131,7 +131,7 @@ def test_names_with_dots_are_names_where_there_is_no_such_file(foreign: Path, ho
 
 
 def test_what_cannot_be_imported(foreign: Path, tmp_path: Path, home: Path) -> None:
-    with pytest.raises(UsageError, match="is a shipped model"):
+    with pytest.raises(UsageError, match="means what is shipped"):
         import_model(foreign, name="photo")
     with pytest.raises(UsageError, match="is no name for a model"):
         import_model(foreign, name="../up")

@@ -1,36 +1,25 @@
 """engine/toolbox.py: which networks a picture gets, by what was asked and by what it looks like."""
 
 import io
+from functools import partial
 
 import numpy as np
 import pytest
 from PIL import Image
-from tests.small_models import DARKER, nearest, told
+from tests.shipped_family import ship
+from tests.small_models import DARKER
 
 from kakudai.engine import toolbox
 from kakudai.engine.upscaler import Upscaler
 from kakudai.errors import UsageError
 from kakudai.image.files import read_image
 from kakudai.image.picture import Picture
-from kakudai.models import shipped
-from kakudai.models.catalogue import model_from_bytes
 
 
 @pytest.fixture
 def family(monkeypatch):
     """Ship networks of these names instead of the real ones."""
-
-    def ship(*names: str) -> None:
-        def load(name: object):
-            text = str(name)
-            scale = int(text[-1])
-            data = told(scale, text) if "restore" in text else nearest(scale, name=text)
-            return model_from_bytes(data, text)
-
-        monkeypatch.setattr(shipped, "is_shipped", lambda name: name in names)
-        monkeypatch.setattr(toolbox, "load_model", load)
-
-    return ship
+    return partial(ship, monkeypatch)
 
 
 def jpeg(quality: int, image: np.ndarray) -> Picture:
@@ -57,9 +46,9 @@ EVERYTHING = ("photo-x2", "photo-x3", "photo-x4", "art-x2", "art-x4", "photo-res
         (3, 0, "photo-x3", 1, "no"),
         (4, 0, "photo-x4", 1, "no"),
         (16, 0, "photo-x4", 2, "no"),
-        (2, 40, "photo-x2, strength 40", 1, "within"),
-        (4, 40, "photo-x4, strength 40", 1, "before"),
-        (1, 40, "photo-x2, strength 40", 0, "before"),
+        (2, 40, "photo-restore-x2, strength 40", 1, "within"),
+        (4, 40, "photo-restore-x1 + photo-x4, strength 40", 1, "before"),
+        (1, 40, "photo-restore-x1, strength 40", 0, "before"),
     ],
 )
 def test_the_smallest_network_that_reaches_is_taken(family, scale, denoise, name, passes, denoising) -> None:
@@ -76,7 +65,7 @@ def test_a_jpeg_gets_the_strength_of_its_quality_and_is_told_why(family) -> None
     family(*EVERYTHING)
     with Upscaler(2, model="photo") as upscaler:
         _, report = upscaler.upscale_picture(jpeg(40, photograph()))
-        assert (report.strength, report.model) == (50, "photo-x2, strength 50")
+        assert (report.strength, report.model) == (50, "photo-restore-x2, strength 50")
         assert report.reason == "JPEG quality 40, 4:2:0"
         _, clean = upscaler.upscale_picture(Picture(photograph()))
     assert (clean.strength, clean.model, clean.reason) == (0, "photo-x2", "clean")
@@ -116,13 +105,50 @@ def test_a_strength_that_no_network_has_is_an_error_where_it_was_asked_for(famil
         Upscaler(2, model="art", denoise=30)
     with Upscaler(2, model="art") as upscaler:
         _, report = upscaler.upscale_picture(jpeg(30, photograph()))
-    assert report.model == "art-x2"
+    assert (report.model, report.strength, report.reason) == ("art-x2", 0, "")
+
+
+def test_a_strength_that_is_reported_was_applied(family) -> None:
+    """Only one restoring network, which doubles: it is used for every size."""
+    family("photo-x2", "photo-x3", "photo-x4", "photo-restore-x2")
+    for scale, names in (
+        (1, ("photo-restore-x2",)),
+        (2, ("photo-restore-x2",)),
+        (4, ("photo-restore-x2", "photo-x2")),
+    ):
+        with Upscaler(scale, model="photo") as upscaler:
+            result, report = upscaler.upscale_picture(jpeg(40, photograph(64)))
+        assert (report.networks, report.strength, report.plan.denoising) == (names, 50, "within")
+        plain = jpeg(40, photograph(64)).color.mean()
+        assert abs(float(result.color.mean()) - plain * (1 - DARKER / 2)) < 0.6
 
 
 def test_styles_lack_scales_and_say_so(family) -> None:
     family("photo-x2", "art-x2", "art-x4")
     with Upscaler(3, model="art") as upscaler:
         assert upscaler.name == "art-x4"
+        assert upscaler.notes == ("for art there is 2x and 4x and no 3x: art-x4 is used and its result shrunk",)
     with Upscaler(4, model="photo") as upscaler:
         assert upscaler.name == "photo-x2"
-        assert "more than once" in upscaler.notes[0]
+        assert upscaler.notes == ("for photo there is 2x and no 4x: photo-x2 is run more than once",)
+    with Upscaler(1.5, model="art") as upscaler:
+        assert upscaler.notes == ()
+
+
+@pytest.mark.parametrize("denoise", [None, "high", True, 0.35, 35.0, 101, -1])
+def test_a_strength_is_a_whole_number_to_100(denoise) -> None:
+    with pytest.raises(UsageError, match=r"denoise is .*"):
+        Upscaler(2, denoise=denoise)
+
+
+def test_what_is_chosen_before_is_what_is_done(family) -> None:
+    family(*EVERYTHING)
+    picture = jpeg(40, photograph())
+    with Upscaler(2) as upscaler:
+        planned = upscaler.plan_picture(picture)
+        result, report = upscaler.upscale_picture(picture, upscaler.choose(picture))
+        again, _ = upscaler.upscale_picture(picture)
+    assert (planned.plan, planned.model, planned.networks, planned.strength, planned.reason) == (
+        report.plan, report.model, report.networks, report.strength, report.reason,
+    )  # fmt: skip
+    assert (result.color == again.color).all()

@@ -1,18 +1,23 @@
 """Models side by side: the region is what the whole would have, figures are right, bad wishes are named."""
 
+import io
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from tests.families import make_family
+from tests.shipped_family import ship
 from tests.small_models import convolutional, nearest
 
 from kakudai.engine.upscaler import Upscaler
 from kakudai.errors import ModelNotFound, UsageError
 from kakudai.evaluate import lineup
-from kakudai.evaluate.lineup import Task, difference, line_up
+from kakudai.evaluate.lineup import Task, difference, line_up, on_white
 from kakudai.evaluate.wanted import Region, Wanted, parse_models, parse_region
-from kakudai.image.picture import Pixels
+from kakudai.image.files import read_image
+from kakudai.image.picture import Picture, Pixels
 from kakudai.image.resize import imresize_matlab, resize
 
 
@@ -22,7 +27,7 @@ def network(tmp_path: Path) -> str:
     return str(tmp_path / "net.onnx")
 
 
-def picture(height: int = 90, width: int = 120, channels: int = 3) -> Pixels:
+def pixels(height: int = 90, width: int = 120, channels: int = 3) -> Pixels:
     coarse = np.random.default_rng(0).integers(0, 256, (height // 3 + 1, width // 3 + 1, channels)).astype(np.uint8)
     return resize(coarse, (height, width))
 
@@ -30,8 +35,8 @@ def picture(height: int = 90, width: int = 120, channels: int = 3) -> Pixels:
 @pytest.mark.parametrize("scale", [2, 3, 4, 1.5, 2.37])
 @pytest.mark.parametrize("region", [Region(0, 0, 7, 9), Region(51, 40, 20, 13), Region(119, 89, 1, 1)])
 def test_the_region_is_what_the_whole_would_have(network: str, scale: float, region: Region) -> None:
-    image = picture()
-    entries, _ = line_up(image, Task(scale, [Wanted(network)], region))
+    image = pixels()
+    entries, _ = line_up(Picture(image), Task(scale, [Wanted(network)], region))
     with Upscaler(scale, model=network) as upscaler:
         whole = upscaler.upscale(image)
     top, left = (int(edge * scale + 0.5) for edge in (region.top, region.left))
@@ -44,36 +49,40 @@ def test_the_region_is_what_the_whole_would_have(network: str, scale: float, reg
 
 
 def test_only_what_is_needed_is_enlarged(network: str, monkeypatch) -> None:
-    sizes = []
-    real = lineup.picture_from_array
-    monkeypatch.setattr(lineup, "picture_from_array", lambda image: sizes.append(image.shape) or real(image))
+    sizes, real = [], Upscaler.upscale_picture
+
+    def upscale_picture(self, picture, *args, **options):
+        sizes.append(picture.color.shape)
+        return real(self, picture, *args, **options)
+
+    monkeypatch.setattr(Upscaler, "upscale_picture", upscale_picture)
     region = Region(300, 300, 10, 10)
-    line_up(picture(600, 800), Task(2, [Wanted(network)], region))
-    line_up(picture(600, 800), Task(2, [Wanted(network)], region, fidelity=True))
+    line_up(Picture(pixels(600, 800)), Task(2, [Wanted(network)], region))
+    line_up(Picture(pixels(600, 800)), Task(2, [Wanted(network)], region, fidelity=True))
     assert sizes == [(32, 32, 3), (600, 800, 3)]
 
 
 def test_networks_that_see_everything_get_everything(tmp_path: Path) -> None:
     (tmp_path / "net.onnx").write_bytes(nearest(halo="none"))
     with_all = Task(2, [Wanted(str(tmp_path / "net.onnx"))], Region(5, 5, 8, 8))
-    image = picture()
-    assert (line_up(image, with_all)[0][1].image == image[5:13, 5:13].repeat(2, 0).repeat(2, 1)).all()
+    image = pixels()
+    assert (line_up(Picture(image), with_all)[0][1].image == image[5:13, 5:13].repeat(2, 0).repeat(2, 1)).all()
 
 
 def test_the_corner_suits_networks_that_want_multiples(tmp_path: Path) -> None:
     (tmp_path / "net.onnx").write_bytes(nearest(multiple="8"))
     task = Task(2, [Wanted(str(tmp_path / "net.onnx"))], Region(45, 37, 8, 8))
-    area = lineup.Bench(picture(), task)._area(8, 8)
+    area = lineup.Bench(pixels(), task)._area(8, 8)
     assert (area.left % 8, area.top % 8, area.width % 8, area.height % 8) == (0, 0, 0, 0)
 
 
 def test_figures(network: str, tmp_path: Path) -> None:
-    original = picture(181, 240)
+    original = pixels(181, 240)
     small = imresize_matlab(original[:180], 0.5)
     (tmp_path / "near.onnx").write_bytes(nearest())
     task = Task(2, [Wanted(network), Wanted(str(tmp_path / "near.onnx"))], Region(20, 20, 40, 30), original)
     task = Task(2, task.models, task.region, original, fidelity=True, consistent=True)
-    entries, _ = line_up(small, task)
+    entries, _ = line_up(Picture(small), task)
     titles = [entry.title for entry in entries]
     assert titles == ["bicubic", "convolutional", "convolutional, consistent", "test", "test, consistent", "original"]
     assert len(entries) == task.cards
@@ -92,10 +101,12 @@ def test_figures(network: str, tmp_path: Path) -> None:
 
 def test_a_consistent_region_is_that_of_the_consistent_whole(tmp_path: Path) -> None:
     (tmp_path / "near.onnx").write_bytes(nearest())
-    image = (picture(100, 140) * 0.6 + 40).astype(np.uint8)
+    image = (pixels(100, 140) * 0.6 + 40).astype(np.uint8)
     models = [Wanted(str(tmp_path / "near.onnx"))]
     part, whole = (
-        line_up(image, Task(2, models, Region(60, 50, 10, 10), fidelity=all_of_it, consistent=True))[0][2].image
+        line_up(Picture(image), Task(2, models, Region(60, 50, 10, 10), fidelity=all_of_it, consistent=True))[0][
+            2
+        ].image
         for all_of_it in (False, True)
     )
     assert np.abs(part.astype(int) - whole).max() <= 1
@@ -103,15 +114,15 @@ def test_a_consistent_region_is_that_of_the_consistent_whole(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 30), (5, 4)])
 def test_tiny_pictures(network: str, height: int, width: int) -> None:
-    image = picture(height, width, 1)
+    image = pixels(height, width, 1)
     task = Task(2, [Wanted(network)], parse_region(None, height, width), fidelity=True, consistent=True)
-    assert [entry.image.shape for entry in line_up(image, task)[0]] == [(2 * height, 2 * width, 1)] * 3
+    assert [entry.image.shape for entry in line_up(Picture(image), task)[0]] == [(2 * height, 2 * width, 1)] * 3
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
 def test_deep_pictures(network: str, dtype: type) -> None:
-    image = (picture() * np.array(257 if dtype == np.uint16 else 1 / 255, dtype)).astype(dtype)
-    entries, _ = line_up(image, Task(2, [Wanted(network)], Region(3, 4, 20, 10), fidelity=True))
+    image = (pixels() * np.array(257 if dtype == np.uint16 else 1 / 255, dtype)).astype(dtype)
+    entries, _ = line_up(Picture(image), Task(2, [Wanted(network)], Region(3, 4, 20, 10), fidelity=True))
     assert [entry.image.dtype for entry in entries] == [dtype, dtype]
     assert entries[1].added.max() < 256
 
@@ -119,28 +130,125 @@ def test_deep_pictures(network: str, dtype: type) -> None:
 def test_strengths_reach_the_networks(tmp_path: Path) -> None:
     folder = str(make_family(tmp_path / "family", "scale2.0x", "noise0_scale2.0x", "noise3_scale2.0x"))
     task = Task(2, [Wanted(folder), Wanted(folder, 10), Wanted(folder, 100)], Region(10, 10, 20, 20))
-    entries, _ = line_up(picture(), task)
+    entries, _ = line_up(Picture(pixels()), task)
     means = [entry.image.mean() for entry in entries[1:]]
     assert means[0] > means[1] > means[2]
     assert [entry.title for entry in entries[1:]] == [
         "family",
-        "family noise 0, strength 10",
-        "family noise 3, strength 100",
+        "family noise 0",
+        "family noise 3",
     ]
+    assert [entry.strength for entry in entries[1:]] == [0, 10, 100]
+
+
+def jpeg_with_a_flat_middle(quality: int) -> Picture:
+    """A photograph whose middle alone looks clean and drawn, whatever JPEG has done to the rest."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:192, :192] / 192
+    image = np.stack([x, 0.8 - 0.6 * y, 0.3 + 0.2 * np.sin(9 * x * y)], axis=2) + rng.normal(0, 0.01, (192, 192, 3))
+    image[64:128, 64:128] = (0.9, 0.2, 0.2)
+    stream = io.BytesIO()
+    Image.fromarray((255 * image.clip(0, 1)).astype(np.uint8)).save(stream, "JPEG", quality=quality)
+    return read_image(stream.getvalue())
+
+
+@pytest.mark.parametrize("scale", [1, 2, 3, 1.5])
+def test_a_model_does_to_a_region_what_it_would_do_to_the_whole(monkeypatch, scale: float) -> None:
+    ship(monkeypatch, "photo-x2", "art-x2", "photo-restore-x1", "photo-restore-x2", "art-restore-x2")
+    picture, region = jpeg_with_a_flat_middle(40), Region(80, 80, 20, 16)
+    models = [Wanted("auto"), Wanted("art"), Wanted("photo", 0), Wanted("auto", 70)]
+    entries, _ = line_up(picture, Task(scale, models, region))
+    for wanted, entry in zip(models, entries[1:], strict=True):
+        with Upscaler(scale, model=wanted.model, denoise="auto" if wanted.strength is None else wanted.strength) as up:
+            whole, report = up.upscale_picture(picture)
+        assert (entry.model, entry.strength, entry.reason) == (report.model, report.strength, report.reason)
+        top, left = (int(edge * scale + 0.5) for edge in (region.top, region.left))
+        height, width = entry.image.shape[:2]
+        assert (entry.image == whole.color[top : top + height, left : left + width]).all()
+    auto = entries[1].as_json()
+    assert (auto["asked"], auto["strength"]) == ("auto", 50)
+    assert auto["model"].startswith("photo-restore-x")
+    assert auto["reason"] == "photograph, JPEG quality 40, 4:2:0"
+
+
+def test_only_networks_that_run_count(tmp_path: Path) -> None:
+    folder = make_family(tmp_path / "family", "scale2.0x", "noise3_scale2.0x")
+    names = {}
+    for scale in (2, 4):
+        with ExitStack() as stack:
+            candidate = lineup._candidate(Wanted(str(folder), 100), scale, Picture(pixels()), stack)
+            names[scale] = [step.model.name for step in candidate.steps]
+    both, enlarging = "family/noise3_scale2.0x_model", "family/scale2.0x_model"
+    assert names == {2: [both], 4: [both, enlarging]}
+
+
+def test_a_network_that_runs_twice_has_its_parameters_once(tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(nearest(parameters="120"))
+    model, region = [Wanted(str(tmp_path / "net.onnx"))], Region(0, 0, 9, 9)
+    image = Picture(pixels())
+    counts = {scale: line_up(image, Task(scale, model, region))[0][1].parameters for scale in (1, 2, 4)}
+    assert counts == {1: None, 2: 120, 4: 120}
+
+
+def test_what_no_network_does_is_said(monkeypatch, tmp_path: Path) -> None:
+    ship(monkeypatch, "photo-x2")
+    folder = str(make_family(tmp_path / "family", "noise1"))
+    image, region = Picture(pixels()), Region(0, 0, 9, 9)
+    kept = line_up(image, Task(1, [Wanted("photo")], region))[0][1]
+    assert (kept.title, kept.seconds, kept.megapixels) == ("photo-x2: unchanged", None, None)
+    with pytest.raises(ModelNotFound) as error:
+        line_up(image, Task(2, [Wanted(folder)], region))
+    assert error.value.hint == f"say how much, for example {folder}@40"
+
+
+def test_results_of_one_name_are_told_apart_by_what_was_asked(monkeypatch) -> None:
+    ship(monkeypatch, "photo-x2", "art-x2", "photo-restore-x2")
+    models = [Wanted("auto"), Wanted("photo", 50), Wanted("art")]
+    entries, _ = line_up(jpeg_with_a_flat_middle(40), Task(2, models, Region(0, 0, 9, 9)))
+    names = ["auto: photo-restore-x2, strength 50", "photo@50: photo-restore-x2, strength 50", "art-x2"]
+    assert [entry.title for entry in entries] == ["bicubic", *names]
+
+
+def test_a_strength_that_the_chosen_style_lacks_is_named(monkeypatch) -> None:
+    ship(monkeypatch, "photo-x2", "art-x2", "photo-restore-x2")
+    drawing = np.full((128, 128, 3), 255, np.uint8)
+    drawing[20:60, 30:90] = (200, 30, 30)
+    drawing[70:110, 10:50] = (20, 60, 200)
+    with pytest.raises(UsageError) as error:
+        line_up(Picture(drawing), Task(2, [Wanted("auto", 40)], Region(0, 0, 9, 9)))
+    assert error.value.hint == "leave @40 out, or name another model"
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_transparent_pictures_are_seen_on_white(dtype: type) -> None:
+    white = {np.uint8: 255, np.uint16: 65535, np.float32: 1.0}[dtype]
+    color = np.array([[[0.2], [0.5], [0.25], [0.1]]]) * white
+    alpha = np.array([[[1.0], [1.0], [0.5], [0.0]]]) * white
+    color, alpha = (np.floor(array) if white > 1 else array for array in (color, alpha))
+    seen = on_white(Picture(color.astype(dtype), alpha.astype(dtype)))
+    assert seen.dtype == dtype
+    assert (seen[0, :2] == color[0, :2].astype(dtype)).all()
+    assert seen[0, 2, 0] == pytest.approx(0.625 * white, rel=4e-3)
+    assert seen[0, 3, 0] == white
+    if dtype == np.float32:
+        color[0, 3] = np.inf
+        assert on_white(Picture(color.astype(dtype), alpha.astype(dtype)))[0, 3, 0] == 1.0
+    opaque = color.astype(dtype)
+    assert on_white(Picture(opaque)) is opaque
 
 
 def test_restoring_keeps_the_size_and_is_compared_with_the_input(tmp_path: Path) -> None:
     folder = str(make_family(tmp_path / "family", "noise1"))
-    entries, _ = line_up(picture(), Task(1, [Wanted(folder, 50)], Region(10, 10, 20, 20), fidelity=True))
+    entries, _ = line_up(Picture(pixels()), Task(1, [Wanted(folder, 50)], Region(10, 10, 20, 20), fidelity=True))
     assert entries[0].title == "input"
     assert entries[0].back.psnr == np.inf
     assert entries[1].image.shape == (20, 20, 3)
 
 
 def test_grey_and_colour_may_meet(network: str) -> None:
-    grey = picture(90, 120, 1)
-    for image, reference in ((grey, picture(180, 240)), (picture(), picture(180, 240, 1))):
-        entries, _ = line_up(image, Task(2, [Wanted(network)], Region(3, 4, 20, 10), reference))
+    grey = pixels(90, 120, 1)
+    for image, reference in ((grey, pixels(180, 240)), (pixels(), pixels(180, 240, 1))):
+        entries, _ = line_up(Picture(image), Task(2, [Wanted(network)], Region(3, 4, 20, 10), reference))
         assert all(entry.image.shape == (20, 40, 3) for entry in entries)
 
 
@@ -150,22 +258,24 @@ def test_grey_and_colour_may_meet(network: str) -> None:
         ({"scale": 0.5}, "the scale is 0.5"),
         ({"scale": 17}, "the scale is 17"),
         ({"scale": 1, "consistent": True}, "at scale 1 nothing"),
-        ({"reference": picture(90, 120)}, "the reference is 120x90, and the picture enlarged 2 times is 240x180"),
-        ({"reference": picture(182, 240)}, "the reference is 240x182"),
-        ({"reference": picture(180, 240), "shave": 10}, "nothing left after shaving"),
+        ({"reference": pixels(90, 120)}, "the reference is 120x90, and the picture enlarged 2 times is 240x180"),
+        ({"reference": pixels(182, 240)}, "the reference is 240x182"),
+        ({"reference": pixels(180, 240), "shave": 10}, "nothing left after shaving"),
     ],
 )
 def test_wishes_that_cannot_be_met(network: str, wish: dict, said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        line_up(picture(), Task(**{"scale": 2, "models": [Wanted(network)], "region": Region(0, 0, 10, 10), **wish}))
+        line_up(
+            Picture(pixels()), Task(**{"scale": 2, "models": [Wanted(network)], "region": Region(0, 0, 10, 10), **wish})
+        )
 
 
 def test_strengths_that_a_model_does_not_take(network: str) -> None:
     with pytest.raises(UsageError) as error:
-        line_up(picture(), Task(2, [Wanted(network, 40)], Region(0, 0, 10, 10)))
+        line_up(Picture(pixels()), Task(2, [Wanted(network, 40)], Region(0, 0, 10, 10)))
     assert "leave @40 out" in error.value.hint
     with pytest.raises(ModelNotFound):
-        line_up(picture(), Task(2, [Wanted("no-such-model")], Region(0, 0, 10, 10)))
+        line_up(Picture(pixels()), Task(2, [Wanted("no-such-model")], Region(0, 0, 10, 10)))
 
 
 def test_models_are_read(tmp_path: Path, monkeypatch) -> None:
@@ -182,9 +292,23 @@ def test_models_are_read(tmp_path: Path, monkeypatch) -> None:
     assert str(parse_models(["photo@7"])[0]) == "photo@7"
 
 
-@pytest.mark.parametrize("words", [[], [""], [" , "], ["photo@"], ["@40"], ["photo@101"], ["photo@-1"], ["photo@4.5"]])
-def test_models_that_are_none(words: list[str]) -> None:
-    with pytest.raises(UsageError):
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "no model is named"),
+        ([""], "no model is named"),
+        ([" , "], "no model is named"),
+        (["photo,@40"], "no model is named before '@40'"),
+        (["photo@"], "the strength of photo is ''"),
+        (["photo@101"], "the strength of photo is '101'"),
+        (["photo@00101"], "the strength of photo is '00101'"),
+        (["photo@-1"], "the strength of photo is '-1'"),
+        (["photo@4.5"], "the strength of photo is '4.5'"),
+        (["photo@x"], "the strength of photo is 'x'"),
+    ],
+)
+def test_models_that_are_none(words: list[str], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
         parse_models(words)
 
 

@@ -25,7 +25,9 @@ def entry(number: int, *, maps: bool = False, title: str = "a model", channels: 
     image = np.random.default_rng(number).integers(0, 256, (30, 40, channels)).astype(np.uint8)
     added = np.full((30, 40), float(number), np.float32) if maps else None
     back = Consistency(50.0, 0.4) if maps else None
-    return Entry(title, image, None, 47_716, 0.3, 0.1, 31.25 + number, back, added)
+    return Entry(
+        title, image, parameters=47_716, seconds=0.3, megapixels=0.1, psnr=31.25 + number, back=back, added=added
+    )
 
 
 def sheet(entries: list[Entry], **wish) -> np.ndarray:
@@ -90,6 +92,15 @@ def test_any_size_of_region_has_a_sheet(width: int, height: int) -> None:
 def test_what_nobody_can_look_at_is_refused() -> None:
     with pytest.raises(UsageError, match="make a sheet of"):
         lay_out(8, 6000, 4000, maps=True)
+
+
+@pytest.mark.parametrize(("height", "said"), [(30, False), (4, True)])
+def test_the_end_of_the_scale_of_colours_is_known_for_maps_of_any_height(monkeypatch, height: int, said: bool) -> None:
+    written, real = [], lineup_sheet._wrapped
+    monkeypatch.setattr(lineup_sheet, "_wrapped", lambda lines, *rest: written.extend(lines) or real(lines, *rest))
+    image, maps = np.zeros((height, 40, 3), np.uint8), np.full((height, 40), 7.0, np.float32)
+    sheet([Entry("a", image, added=maps), Entry("b", image, added=maps)])
+    assert ("The lightest colour: 8 levels or more." in written) == said
 
 
 def test_control_characters_are_not_drawn(monkeypatch) -> None:

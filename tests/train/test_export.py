@@ -65,7 +65,7 @@ def test_the_file_is_the_network_with_its_card(recipe: Recipe, tmp_path: Path) -
 
 
 def test_a_network_that_restores_takes_the_strength_as_one_more_plane(recipe_file: Path, tmp_path: Path) -> None:
-    changes = {"strength": '"photo"', "color": '"rgb"', "arguments": "{ blocks = 1, planes = 1 }", "steps": "40"}
+    changes = {"damage": '"photo"', "color": '"rgb"', "arguments": "{ blocks = 1, planes = 1 }", "steps": "40"}
     recipe = read_recipe(recipe_file, changes)
     train(recipe, tmp_path / "run")
     trained, network = averaged_network(tmp_path / "run/last.ckpt")

@@ -8,7 +8,14 @@ import torch
 from torch import Tensor, nn
 
 from kakudai.errors import RecipeError
-from kakudai.train.losses import LOSSES, charbonnier_loss, clipped_weighted_huber_loss, fourier_loss, make_loss
+from kakudai.train.losses import (
+    LOSSES,
+    charbonnier_loss,
+    clipped_weighted_huber_loss,
+    fourier_loss,
+    luma_and_chroma,
+    make_loss,
+)
 from kakudai.train.perceptual import MEAN, STD, VGGFeatures, read_vgg
 
 RNG = torch.Generator()
@@ -66,6 +73,24 @@ def test_fourier_agrees_with_numpy() -> None:
     expected = (output - high).abs().mean() + 0.2 * np.abs(parts).mean()
     assert float(fourier_loss(output, high, weight=0.2)) == pytest.approx(float(expected), rel=1e-5)
     assert float(make_loss("fourier", fourier_weight=0.2)(output, high)) == pytest.approx(float(expected), rel=1e-5)
+
+
+def test_luma_and_chroma_are_those_of_jpeg_weighted() -> None:
+    red = torch.tensor([1.0, 0.0, 0.0]).reshape(1, 3, 1, 1)
+    expected = [2 * 0.299, 0.5 * -0.168736, 0.5 * 0.5]
+    assert luma_and_chroma(red).flatten().tolist() == pytest.approx(expected, abs=1e-6)
+    grey = torch.full((1, 3, 1, 1), 0.4)
+    assert luma_and_chroma(grey).flatten().tolist() == pytest.approx([0.8, 0.0, 0.0], abs=1e-6)
+
+
+def test_an_error_of_luma_is_heard_beside_a_larger_one_of_colour() -> None:
+    """In R, G and B the larger error of colour decides every sign, and L1 has nothing to say about the luma."""
+    luma = torch.full((1, 3, 1, 1), 0.01)
+    colour = torch.tensor([0.114, -0.114, (0.587 - 0.299)]).reshape(1, 3, 1, 1)  # changes no luma
+    for channels, heard in (("rgb", False), ("luma_chroma", True)):
+        loss = make_loss("l1", channels=channels)
+        worse, better = (loss(colour + k * luma, torch.zeros(1, 3, 1, 1)).item() for k in (1, 0.5))
+        assert (worse - better > 0.002) == heard
 
 
 def test_huber_by_hand() -> None:

@@ -54,28 +54,28 @@ def compare_models(
         UsageError: A value is not accepted.
         KakudaiError: The picture cannot be read, a model cannot be used, or the sheet cannot be written.
     """
-    from kakudai.evaluate.lineup import Task, line_up
+    from kakudai.evaluate.lineup import Task, line_up, on_white
     from kakudai.evaluate.lineup_sheet import lay_out
     from kakudai.evaluate.wanted import parse_models, parse_region
 
     _check(path, options, reference, output)
     wanted = parse_models(names)
-    picture = read_opaque(path)
-    original = None if reference is None else read_opaque(reference).color
+    picture = read_picture(path)
+    original = None if reference is None else on_white(read_picture(reference))
     region = parse_region(options.region, picture.height, picture.width)
     kernel: Any = options.kernel or "bicubic"
     task = Task(options.scale, wanted, region, original, options.fidelity, options.consistent, kernel, shave)
     if output:
         width, height = (math.ceil(side * options.scale) for side in (region.width, region.height))
         lay_out(task.cards, width, height, maps=options.fidelity)
-    entries, notes = line_up(picture.color, task, counting)
+    entries, notes = line_up(picture, task, counting)
     for note in notes:
         say(f"note: {note}")
     if as_json:
         place = [region.left, region.top, region.width, region.height]
         facts = {"schema": SCHEMA, "input": str(path), "reference": str(reference) if reference else None}
         facts |= {"scale": options.scale, "region": place, "shave": shave, "filter": kernel}
-        typer.echo(json.dumps(facts | {"results": [entry.as_json() for entry in entries]}))
+        typer.echo(json.dumps(facts | {"results": [entry.as_json() for entry in entries], "notes": notes}))
     else:
         show(entries)
     if output:
@@ -96,26 +96,17 @@ def _check(path: Path, options: Options, reference: Path | None, output: Path | 
         check_output(output)
 
 
-def read_opaque(path: Path) -> "Picture":
-    """Read a picture; a transparent one is laid on white, and that is said."""
-    import numpy as np
-
+def read_picture(path: Path) -> "Picture":
+    """Read a picture; say what it has lost, and that what is transparent is shown on white."""
     from kakudai.image.files import read_image
-    from kakudai.image.picture import Picture, full_scale
+    from kakudai.image.picture import full_scale
 
     picture = read_image(path)
     for note in picture.metadata.notes:
         say(f"warning: {path}: {note}")
-    if picture.alpha is None:
-        return picture
-    white = full_scale(picture.color.dtype)
-    if (picture.alpha < white).any():
+    if picture.alpha is not None and (picture.alpha < full_scale(picture.alpha.dtype)).any():
         say(f"warning: {path}: what is transparent is shown on white")
-    share = picture.alpha.astype(np.float64) / white
-    # where(), not a product: a float picture may hide infinities under what is transparent
-    color = np.where(share > 0, picture.color, 0) * share + white * (1.0 - share)
-    rounded = np.floor(color + 0.5) if picture.color.dtype.kind == "u" else color
-    return Picture(rounded.astype(picture.color.dtype), None, picture.metadata)
+    return picture
 
 
 def show(entries: "list[Entry]") -> None:
@@ -126,11 +117,12 @@ def show(entries: "list[Entry]") -> None:
     columns: dict[str, Callable[[Entry], str | None]] = {
         "parameters": lambda entry: None if entry.parameters is None else short_count(entry.parameters),
         "seconds": lambda entry: None if entry.seconds is None else f"{entry.seconds:.2f}",
-        "for MP": lambda entry: None if entry.megapixels is None else f"{entry.megapixels:.3f}",
+        "megapixels": lambda entry: None if entry.megapixels is None else f"{entry.megapixels:.3f}",
         "luma PSNR": lambda entry: None if entry.psnr is None else decibels(entry.psnr),
         "shrinks back": lambda entry: None if entry.back is None else decibels(entry.back.psnr),
         "largest": lambda entry: None if entry.back is None else f"{entry.back.largest:.2f}",
         "added": lambda entry: None if entry.added is None else f"{rms(entry.added):.2f}",
+        "seen": lambda entry: entry.reason or None,
     }
     cells = {name: [column(entry) for entry in entries] for name, column in columns.items()}
     kept = [name for name, column in cells.items() if any(cell is not None for cell in column)]
@@ -143,6 +135,7 @@ def _write_sheet(
 ) -> None:
     import numpy as np
 
+    from kakudai.evaluate.lineup import on_white
     from kakudai.evaluate.lineup_sheet import Words, draw_lineup, lay_out
     from kakudai.image.files import write_image
     from kakudai.image.picture import Metadata, Picture
@@ -151,24 +144,32 @@ def _write_sheet(
     height, width = entries[0].image.shape[:2]
     zoom = lay_out(len(entries), width, height, maps=task.fidelity).zoom
     place = f"{region.width}x{region.height} pixels at {region.left},{region.top} of {picture.width}x{picture.height}"
+    size = f"enlarged {task.scale:g} times" if task.scale > 1 else "at their own size"
     drawn = f", each pixel drawn {zoom}x{zoom}" if zoom > 1 else ""
-    words = Words(path.name, f"{place}, enlarged {task.scale:g} times{drawn}", explain_figures(task))
-    sheet = draw_lineup(entries, picture.color, region, words, background=background)
+    words = Words(path.name, f"{place}, {size}{drawn}", explain(entries, task))
+    sheet = draw_lineup(entries, on_white(picture), region, words, background=background)
     # The cards hold the picture's own values: they look right under its own profile, and greys are grey under any.
     icc = picture.metadata.icc if picture.channels == 3 else None
     write_image(Picture(np.asarray(sheet), None, Metadata(icc=icc)), output, format="png")
 
 
-def explain_figures(task: "Task") -> list[str]:
-    """Say what figures and colours on a sheet mean."""
-    how = {"bicubic": "bicubic as in the published protocol (MATLAB's imresize)"}.get(task.kernel, task.kernel)
-    notes = []
+def explain(entries: "list[Entry]", task: "Task") -> list[str]:
+    """Say what was chosen for the picture, and what figures and colours on a sheet mean."""
+    notes = [
+        f"Chosen for {entry.wanted}: {entry.model} ({entry.reason})."
+        for entry in entries
+        if entry.reason and not entry.consistent
+    ]
     if task.reference is not None:
         notes.append("Beside the names: luma PSNR of the region shown, against the original.")
+    published = task.kernel == "bicubic" and task.whole_scale
+    how = f"{task.kernel} as in the published protocol (MATLAB's imresize)" if published else task.kernel
     if task.fidelity:
+        shrunk = f", shrunk by {how}," if task.scale > 1 else ""
         notes += [
-            f"Shrinks back: PSNR over all colours of the whole result, shrunk by {how}, against the input.",
-            "Below: the difference to bicubic around each place, RMS in levels of 255; one scale of colours for all.",
+            f"Shrinks back: PSNR over all colours of the whole result{shrunk} against the input.",
+            f"Below: the difference to {task.plain_title} around each place, RMS in levels of 255; "
+            "one scale of colours for all.",
         ]
     if task.consistent:
         notes.append(f"Consistent: changed as little as possible so that it shrinks back to the input by {how}.")

@@ -261,6 +261,7 @@ class Batch:
 
     def plan(self, assignments: list[Assignment]) -> int:
         """Say what would be done; return the exit code."""
+        from kakudai.engine.batch import new_notes
         from kakudai.image.files import read_image
 
         for job in self._jobs(assignments):
@@ -281,8 +282,10 @@ class Batch:
                 "passes": plan.passes,
                 "denoising": plan.denoising,
                 "model": report.model,
+                "networks": report.networks,
                 "strength": report.strength,
                 "reason": report.reason,
+                "notes": new_notes(report, self.upscaler),
             }
             self._print(job.name, "planned", **fields)
             if not self.as_json:
@@ -335,6 +338,7 @@ class Batch:
             denoising=result.report.plan.denoising,
             tile=result.report.tile,
             model=result.report.model,
+            networks=result.report.networks,
             strength=result.report.strength,
             reason=result.report.reason,
             runtime=self.upscaler.runtime,

@@ -202,14 +202,7 @@ def make_order(
     folder = model or (DEFAULT_FOLDER if Path(DEFAULT_FOLDER).is_dir() else None)
     denoise = 25 * ((level or 0) + 1) if removes else 0
     if folder is None:
-        shipped = "photo" if style == "photo" else "auto"
-        if removes and (level is not None or scale == 1):
-            raise UsageError(
-                f"no networks that remove noise are known: there is no folder {DEFAULT_FOLDER} here",
-                "name a folder of waifu2x networks with -m, or leave noise in with -n -1",
-            )
-        note = f"there is no folder {DEFAULT_FOLDER} here: kakudai's own network {shipped} is used"
-        return Order(scale, 0, shipped, (f"{note}, and noise stays" if removes else note,))
+        return _own_networks(scale, style, denoise, chosen=level is not None or scale == 1)
     if not removes or level is not None or scale == 1:
         return Order(scale, denoise, folder)
     if not is_folder(folder) or is_run(Path(folder)):
@@ -217,6 +210,28 @@ def make_order(
     if not find_family(Path(folder), style).levels:
         return Order(scale, "auto", folder, (f"{folder} has no network that removes noise, and noise stays",))
     return Order(scale, denoise, folder)
+
+
+def _own_networks(scale: float, style: str | None, denoise: int, *, chosen: bool) -> Order:
+    """Use what is shipped. A level that nobody has chosen is left to the picture.
+
+    Raises:
+        UsageError: Noise is to be removed, and nothing that does is shipped.
+    """
+    from kakudai.models.shipped import STYLES, restores
+
+    word = {None: "auto", "art_scan": "art"}.get(style, style) or "auto"
+    note = f"there is no folder {DEFAULT_FOLDER} here: kakudai's own networks are used"
+    if not denoise:
+        return Order(scale, 0, word, (note,))
+    if any(restores(known) for known in STYLES if word in ("auto", known)):
+        return Order(scale, denoise if chosen else "auto", word, (note,))
+    if chosen:
+        raise UsageError(
+            f"no networks that remove noise are known: there is no folder {DEFAULT_FOLDER} here",
+            "name a folder of waifu2x networks with -m, or leave noise in with -n -1",
+        )
+    return Order(scale, 0, word, (f"{note}, and noise stays",))
 
 
 def pictures(inputs: list[str] | None, listed: str | None, *, recursive: bool) -> Iterator[Found | Assignment]:

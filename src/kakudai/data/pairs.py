@@ -23,7 +23,7 @@ from kakudai.data.cropping import Texture
 from kakudai.data.pack import Pack
 from kakudai.degrade.blur import gaussian_blur
 from kakudai.degrade.shrink import Downsampling, crop_to_multiple, shrink
-from kakudai.degrade.strength import Damage, damage, told_strength
+from kakudai.degrade.strength import DamageKind, add_damage, roughly
 from kakudai.degrade.waifu2x import noise_named
 from kakudai.degrade.waifu2x import noise_rate as waifu2x_noise_rate
 from kakudai.errors import RecipeError
@@ -88,7 +88,7 @@ class Pairs:
         downsampling: Filters; each picture is offered once per entry.
         noise: JPEG damage of the low-resolution side, as waifu2x's levels: "art-1"; None for none.
         noise_rate: Share of the crops that get the noise; None for what waifu2x gives this noise to.
-        strength: Damage of any strength, which the low-resolution side says in its last channel; None for none.
+        damage: Of any strength, which the low-resolution side says in its last channel; None for none.
         active_cropping: Share of the crops that are the most textured of `crop_tries`, as waifu2x chooses.
         crop_tries: How many crops to choose from.
 
@@ -110,11 +110,11 @@ class Pairs:
         downsampling: Sequence[Downsampling] = ("bicubic",),
         noise: str | None = None,
         noise_rate: float | None = None,
-        strength: Damage | None = None,
+        damage: DamageKind | None = None,
         active_cropping: float = 0.0,
         crop_tries: int = 10,
     ) -> None:
-        self.scale, self.color, self.noise, self.strength = scale, color, noise, strength
+        self.scale, self.color, self.noise, self.damage = scale, color, noise, damage
         usual = waifu2x_noise_rate(noise) if noise else 0.0  # also finds a name that means nothing
         self.noise_rate = usual if noise_rate is None else noise_rate
         self.active_cropping, self.crop_tries = active_cropping, crop_tries
@@ -162,7 +162,7 @@ class Pairs:
         """Cut crops from the pictures."""
         channels = 1 if self.color == "luma" else 3
         sides = patch, self.scale * patch
-        told = channels + (self.strength is not None), channels
+        told = channels + (self.damage is not None), channels
         batch = Batch(
             *(np.empty((len(crops), count, side, side), np.float32) for count, side in zip(told, sides, strict=True))
         )
@@ -204,7 +204,7 @@ class Pairs:
         else:
             y, x = (int(rng.integers(0, count)) for count in room)
         turns, mirrored = int(rng.integers(4)), bool(rng.integers(2))
-        noisy = self.strength is not None or (self.noise is not None and rng.random() < self.noise_rate)
+        noisy = self.damage is not None or (self.noise is not None and rng.random() < self.noise_rate)
         return Crop(picture, y, x, turns, mirrored, int(rng.integers(2**62)) if noisy else None)
 
     def _most_textured(self, picture: int, places: NDArray[np.int64], patch: int) -> tuple[int, int]:
@@ -223,9 +223,9 @@ class Pairs:
         top, left = max(0, crop.y - MARGIN - shift_y), max(0, crop.x - MARGIN - shift_x)
         window = low[top : crop.y + patch + MARGIN, left : crop.x + patch + MARGIN]
         window, strength = np.ascontiguousarray(window), 0.0
-        if self.strength:
-            damaged = damage(window, self.strength, rng)
-            window, strength = damaged.image, told_strength(damaged.strength, rng)
+        if self.damage:
+            damaged = add_damage(window, self.damage, rng)
+            window, strength = damaged.image, roughly(damaged.strength, rng)
         else:
             window = noise_named(window, self.noise or "", rng)
         return window[crop.y - top :, crop.x - left :][:patch, :patch], strength

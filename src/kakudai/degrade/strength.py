@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from kakudai.degrade.jpeg import BLOCK, Chroma, jpeg
 from kakudai.degrade.noise import gaussian_noise
 
-Damage: TypeAlias = Literal["photo", "art"]
+DamageKind: TypeAlias = Literal["photo", "art"]
 """What pictures of a kind go through: drawings are compressed, and hardly ever noisy."""
 
 LARGEST_SIGMA = 40.0
@@ -32,7 +32,7 @@ WORST_STEPS = 5.0
 """How many times coarser than its tables libjpeg quantises at strength 1: that is quality 10."""
 
 KINDS = ("once", "twice", "noise", "noise, once")
-RATES: dict[Damage, tuple[float, float, float, float]] = {
+RATES: dict[DamageKind, tuple[float, float, float, float]] = {
     "photo": (0.55, 0.15, 0.15, 0.15),
     "art": (0.7, 0.2, 0.05, 0.05),
 }
@@ -91,7 +91,7 @@ def together(*strengths: float) -> float:
     return min(1.0, math.hypot(*strengths))
 
 
-def damage(image: NDArray[np.uint8], kind: Damage, rng: np.random.Generator) -> Damaged:
+def add_damage(image: NDArray[np.uint8], kind: DamageKind, rng: np.random.Generator) -> Damaged:
     """Damage a picture by a random amount.
 
     Shape: (H, W, 3) uint8 -> the same.
@@ -114,6 +114,6 @@ def damage(image: NDArray[np.uint8], kind: Damage, rng: np.random.Generator) -> 
     return Damaged(image, strength)
 
 
-def told_strength(strength: float, rng: np.random.Generator) -> float:
+def roughly(strength: float, rng: np.random.Generator) -> float:
     """Return the strength that a network is told while it learns, 0 to 1: nearly the true one, and 0 for 0."""
     return float(np.clip(strength + JITTER * rng.standard_normal(), 0.0, 1.0)) if strength else 0.0

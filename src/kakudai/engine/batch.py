@@ -8,6 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import BinaryIO
 
+from kakudai.engine.toolbox import Chosen
 from kakudai.engine.upscaler import Report, Upscaler
 from kakudai.image.files import read_image, write_image
 from kakudai.image.picture import Picture
@@ -59,7 +60,7 @@ class FileResult:
         output_size: (width, height), or None on an error.
         seconds: Reading, enlarging and writing it, without the time in which it waited for the picture before it.
         report: What the engine did, or None on an error.
-        notes: What could not be kept, one sentence each.
+        notes: What could not be kept, and what is done otherwise than for most pictures, one sentence each.
     """
 
     job: Job
@@ -108,11 +109,11 @@ def upscale_files(
     """
     with ThreadPoolExecutor(1, "kakudai-read") as reader, ThreadPoolExecutor(1, "kakudai-write") as writer:
         todo = iter(jobs)
-        ahead = _start(reader, todo, options)
+        ahead = _start(reader, todo, upscaler, options)
         behind: Future[FileResult] | None = None
         while ahead is not None:
             job, reading = ahead
-            ahead = _start(reader, todo, options)
+            ahead = _start(reader, todo, upscaler, options)
             write = _enlarge(upscaler, job, reading, options, progress=progress)
             # Only now: whoever stops after an error must not find that the next picture was written all the same.
             if behind is not None:
@@ -124,22 +125,31 @@ def upscale_files(
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A picture that was read, and how long that took."""
+    """A picture that was read and looked at, and how long that took."""
 
     picture: Picture
+    chosen: Chosen
     seconds: float
 
 
-def _start(reader: ThreadPoolExecutor, todo: Iterator[Job], options: FileOptions) -> tuple[Job, Future[Read]] | None:
-    """Begin to read the next picture, if there is one."""
+def _start(
+    reader: ThreadPoolExecutor, todo: Iterator[Job], upscaler: Upscaler, options: FileOptions
+) -> tuple[Job, Future[Read]] | None:
+    """Begin to read the next picture, if there is one, and to look what it needs."""
 
     def read(job: Job) -> Read:
         started = time.perf_counter()
         picture = read_image(job.source, max_pixels=options.max_pixels)
-        return Read(picture, time.perf_counter() - started)
+        chosen = upscaler.choose(picture)
+        return Read(picture, chosen, time.perf_counter() - started)
 
     job = next(todo, None)
     return None if job is None else (job, reader.submit(read, job))
+
+
+def new_notes(report: Report, upscaler: Upscaler) -> tuple[str, ...]:
+    """Return what is to be said of the networks of a picture, and has not been said of all."""
+    return tuple(note for note in report.notes if note not in upscaler.notes)
 
 
 def _stream_format(job: Job, picture: Picture) -> str | None:
@@ -164,7 +174,7 @@ def _enlarge(
         height, width = upscaler.plan(picture.height, picture.width).size
         check_target(job.target, options.format or _stream_format(job, picture), width, height)
         step = (lambda done, total: progress(job, done, total)) if progress else None
-        output, report = upscaler.upscale_picture(picture, progress=step)
+        output, report = upscaler.upscale_picture(picture, read.chosen, progress=step)
         seconds = read.seconds + time.perf_counter() - started
     except Exception as error:  # whatever a decoder raises: one bad file never stops the rest
         failed = FileResult(job, error, size)
@@ -184,7 +194,7 @@ def _enlarge(
         except Exception as error:
             return FileResult(job, error, size)
         taken = seconds + time.perf_counter() - started
-        notes = (*picture.metadata.notes, *lost)
+        notes = (*new_notes(report, upscaler), *picture.metadata.notes, *lost)
         return FileResult(job, None, size, (output.width, output.height), taken, report, notes)
 
     return write

@@ -1,5 +1,6 @@
 """What a picture needs, found by looking at it: the style of the network, and how much noise to remove."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kakudai.analyse import Analysis, analyse_picture, read_jpeg_history
@@ -17,9 +18,6 @@ all of BSD100 for one."""
 GRAIN = 5.0
 """Noise below this, in levels of 255, may be texture: no clean test picture has more than 4.2."""
 
-FAINT = 8
-"""Of 100. A strength below this would change nothing that can be seen."""
-
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -28,7 +26,7 @@ class Choice:
     Args:
         style: Of the networks.
         strength: Of denoising, 0 to 100.
-        reason: What was seen, in a few words: "JPEG quality 61, 4:2:0".
+        reason: What was seen, in a few words: "photograph, JPEG quality 61, 4:2:0".
     """
 
     style: Style
@@ -36,24 +34,25 @@ class Choice:
     reason: str
 
 
-def choose(picture: Picture, style: Style | None = None, strength: int | None = None) -> Choice:
+def choose(picture: Picture, styles: Sequence[Style], strength: int | None) -> Choice:
     """Decide what the user has left open.
 
     Args:
         picture: The picture, with what its file says of its compression.
-        style: What the user has said it is.
-        strength: What the user wants removed, 0 to 100.
+        styles: What may be chosen from; with only one, or with none, the style is no question and no reason.
+        strength: What the user wants removed, 0 to 100; None leaves it to the picture.
     """
-    if style is not None and strength is not None:
-        return Choice(style, strength, "as asked")
     jpeg = picture.metadata.jpeg
     analysis = analyse_picture(picture.color, read_jpeg_history(jpeg) if jpeg else None, picture.alpha)
-    seen = "drawn" if analysis.drawn is not None and analysis.drawn > 0.5 else "photograph"
-    found, why = strength_of(analysis, grain=seen == "photograph")
-    reasons = [seen] if style is None else []
-    reasons += [why] if strength is None else []
-    chosen: Style = style or ("art" if seen == "drawn" else "photo")
-    return Choice(chosen, found if strength is None else strength, ", ".join(reasons))
+    seen: Style = "art" if analysis.drawn is not None and analysis.drawn > 0.5 else "photo"
+    style = styles[0] if len(styles) == 1 else seen
+    reasons = []
+    if len(styles) > 1:
+        reasons.append({"art": "drawn", "photo": "photograph"}[seen])
+    if strength is None:
+        strength, why = strength_of(analysis, grain=style == "photo")
+        reasons.append(why)
+    return Choice(style, strength, ", ".join(reasons))
 
 
 def strength_of(analysis: Analysis, *, grain: bool) -> tuple[int, str]:
@@ -70,5 +69,4 @@ def strength_of(analysis: Analysis, *, grain: bool) -> tuple[int, str]:
     if grain and analysis.noise is not None and analysis.noise > GRAIN:
         parts.append(strength_of_noise(analysis.noise))
         words.append(f"noise {analysis.noise:.0f}")
-    strength = round(100 * together(*parts)) if parts else 0
-    return (strength, ", ".join(words)) if strength >= FAINT else (0, "clean")
+    return (round(100 * together(*parts)), ", ".join(words)) if parts else (0, "clean")

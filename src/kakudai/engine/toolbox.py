@@ -23,7 +23,7 @@ Named: TypeAlias = str | PathLike[str] | Model | Network
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class Chosen:
     """What one picture is given.
 
     Args:
@@ -57,9 +57,11 @@ class Toolbox:
         self._styles: tuple[Style, ...] = ()
         self._family: Family | None = None
         self._model: Loaded | None = None
-        if isinstance(model, str) and model in ("auto", *STYLES):
-            asked = tuple(style for style in STYLES if style == model)
-            self._styles = asked or tuple(style for style in STYLES if shipped.enlarging(style, 2))
+        if isinstance(model, str) and model in shipped.RESERVED:
+            asked = [style for style in STYLES if model in ("auto", style)]
+            self._styles = tuple(style for style in asked if shipped.enlarges(style))
+            if not self._styles:
+                raise UsageError(f"no network for {model} is shipped", "see what there is with: kakudai models list")
         elif isinstance(model, str | PathLike) and is_folder(model) and not is_run(Path(model)):
             self._family = find_family(Path(model), wish.style)
         else:
@@ -72,12 +74,12 @@ class Toolbox:
         """Whether pictures have to be looked at: something is left open, and there is something to choose from."""
         auto = self._wish.denoise == "auto"
         if self._styles:
-            return len(self._styles) > 1 or (auto and self._restores(self._styles))
+            return len(self._styles) > 1 or (auto and any(map(shipped.restores, self._styles)))
         if self._family is not None:
             return auto and bool(self._family.levels)
         return auto and self._told
 
-    def for_picture(self, picture: Picture, ratio: float) -> Given:
+    def for_picture(self, picture: Picture, ratio: float) -> Chosen:
         """Choose the networks of a picture, and open them if that has not happened.
 
         Args:
@@ -85,19 +87,13 @@ class Toolbox:
             ratio: Output pixels per input pixel.
         """
         if not self.looks:
-            return Given(self._tools(self._default(), ratio))
-        only = self._styles[0] if len(self._styles) == 1 else None
-        style: Style | None = only if self._styles else "photo"
-        choice = choose(picture, style, None if self._wish.denoise == "auto" else self._wish.denoise)
-        return Given(self._tools(choice, ratio), choice)
+            return Chosen(self._tools(self._default(), ratio))
+        choice = choose(picture, self._styles, None if self._wish.denoise == "auto" else self._wish.denoise)
+        return Chosen(self._tools(choice, ratio), choice)
 
     @property
     def _told(self) -> bool:
-        return self._model is not None and isinstance(self._model.model, Model) and self._model.model.told
-
-    @staticmethod
-    def _restores(styles: tuple[Style, ...]) -> bool:
-        return any(shipped.restoring(style, scale) for style in styles for scale in (1, 2))
+        return self._model is not None and isinstance(self._model.model, Model) and self._model.model.takes_strength
 
     def _default(self) -> Choice:
         """Return what is done to a picture that nobody looks at."""
@@ -113,31 +109,21 @@ class Toolbox:
         return of_model(self._model, self._wish, choice.strength)
 
     def _shipped(self, choice: Choice, ratio: float) -> Tools:
-        """Choose of the shipped family: the smallest scale that reaches, with or without a strength."""
-        style, strength, notes = choice.style, choice.strength, []
-        name = shipped.enlarging(style, ratio)
-        if name is None:
-            raise UsageError(f"no network for {style} is shipped", "see what there is with: kakudai models list")
-        enlarging = self._opened(name)
-        scale = enlarging.model.scale
-        if ratio > scale and ratio <= shipped.LARGEST_SCALE:
-            notes.append(f"{style} has no network for {ratio:g}x: {name} is run more than once")
-        combined = denoising = None
-        if strength:
-            both, alone = shipped.restoring(style, scale), shipped.restoring(style, 1)
-            if both and (ratio > 1 or not alone):
-                combined = self._opened(both, strength)
-            elif alone:
-                denoising = self._opened(alone, strength)
-            elif self._wish.denoise != "auto":
-                raise UsageError(
-                    f"no shipped network removes noise from {style}",
-                    "leave --denoise out (kakudai waifu2x: -n -1), or give a folder of waifu2x networks with -m",
-                )
-            else:
-                strength = 0
-        label = f"{name}, strength {strength}" if strength else name
-        return Tools(label, enlarging, denoising, combined, tuple(notes))
+        """Choose of the shipped family."""
+        style, strength = choice.style, choice.strength
+        if strength and self._wish.denoise != "auto" and not shipped.restores(style):
+            raise UsageError(
+                f"no shipped network removes noise from {style}",
+                "leave --denoise out (kakudai waifu2x: -n -1), or give a folder of waifu2x networks with -m",
+            )
+        picked = shipped.pick(style, ratio, restore=strength > 0)
+        return Tools(
+            self._opened(picked.enlarging),
+            self._opened(picked.denoising, strength) if picked.denoising else None,
+            self._opened(picked.combined, strength) if picked.combined else None,
+            strength,
+            notes=picked.notes,
+        )
 
     def _opened(self, name: str, strength: int | None = None) -> Loaded:
         """Open a shipped network once, and tell it a strength."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from kakudai.engine.loaded import Loaded
-from kakudai.engine.plan import Means
+from kakudai.engine.plan import Means, Plan
 from kakudai.errors import ModelInvalid, ModelNotFound, UsageError
 from kakudai.models import Model
 from kakudai.models.family import Family, wanted_level
@@ -17,18 +17,20 @@ class Tools:
     """Loaded networks by what they do.
 
     Args:
-        name: What to call them together.
         enlarging: Only enlarges; None where a folder has no such network.
         denoising: Only removes noise; None where that is not wanted, or the combined one does it. It is not run where
             it would be told the strength 0.
         combined: Does both, for the first pass; None where that is not wanted, or there is none.
+        strength: Of the denoising that they do, 0 to 100.
+        name: What to call them together; None for their own names.
         notes: What the user should know about the choice, one sentence each.
     """
 
-    name: str
     enlarging: Loaded | None = None
     denoising: Loaded | None = None
     combined: Loaded | None = None
+    strength: int = 0
+    name: str | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -51,6 +53,25 @@ class Tools:
             combined=self.combined is not None,
         )
 
+    def steps(self, plan: Plan) -> list[Loaded]:
+        """Name the networks of a plan, in their order."""
+        steps = [self.enlarging] * plan.passes
+        if plan.denoising == "within":
+            steps[0] = self.combined
+        elif plan.denoising == "before":
+            steps.insert(0, self.denoising)
+        known = [loaded for loaded in steps if loaded is not None]
+        assert len(known) == len(steps), "a plan has only passes that there are networks for"
+        return known
+
+    def label(self, plan: Plan) -> str:
+        """Say which networks a plan runs, with the strength that they are told."""
+        if self.name is not None:
+            return self.name
+        names = [network_name(loaded) for loaded in self.steps(plan) or self.all[:1]]
+        removes = plan.denoising != "no" and self.strength
+        return " + ".join(dict.fromkeys(names)) + (f", strength {self.strength}" if removes else "")
+
     @property
     def reach(self) -> int:
         """Pixels around a pixel that any of them looks at."""
@@ -72,13 +93,21 @@ class Wish:
     style: str | None = None
 
     def __post_init__(self) -> None:
-        if self.denoise != "auto" and not 0 <= self.denoise <= 100:
-            raise UsageError(f"denoise is {self.denoise}", "accepted are auto, and 0 for none, to 100 for the most")
+        if self.denoise == "auto":
+            return
+        if type(self.denoise) is not int or not 0 <= self.denoise <= 100:
+            hint = "accepted are auto, and whole numbers from 0 for none to 100 for the most"
+            raise UsageError(f"denoise is {self.denoise!r}", hint)
 
     @property
     def strength(self) -> int:
         """0 to 100; 0 where nobody has said."""
         return 0 if self.denoise == "auto" else self.denoise
+
+
+def network_name(loaded: Loaded) -> str:
+    """Return what a network is called."""
+    return str(getattr(loaded.model, "name", "network"))
 
 
 def of_model(loaded: Loaded, wish: Wish, strength: int) -> Tools:
@@ -93,24 +122,23 @@ def of_model(loaded: Loaded, wish: Wish, strength: int) -> Tools:
         UsageError: Noise is to be removed, and the network cannot; or it can nothing else, and that is not wanted.
     """
     model = loaded.model
-    name = str(getattr(model, "name", "network"))
+    name = network_name(loaded)
     if model.scale == 1 and wish.denoise == 0:
         hint = "leave --denoise out (kakudai waifu2x: give a level with -n), or name another model"
         raise UsageError(f"{name} does nothing but restore, and denoise is 0", hint)
-    if isinstance(model, Model) and model.told:
+    if isinstance(model, Model) and model.takes_strength:
         told, silent = replace(loaded, strength=strength / 100), replace(loaded, strength=0.0)
-        label = f"{name}, strength {strength}"
         if model.scale == 1:
-            return Tools(label, denoising=told)
-        return Tools(label, enlarging=silent, combined=told if strength else None)
+            return Tools(denoising=told, strength=strength)
+        return Tools(silent, combined=told if strength else None, strength=strength)
     if model.scale > 1:
         if strength:
             raise UsageError(
                 f"{name} enlarges and has no strength of denoising to choose",
                 "leave --denoise out (kakudai waifu2x: -n -1), or give a folder of waifu2x networks with -m",
             )
-        return Tools(name, enlarging=loaded)
-    return Tools(name, denoising=loaded)
+        return Tools(loaded)
+    return Tools(denoising=loaded, strength=strength)
 
 
 def of_family(family: Family, wish: Wish, opened: Callable[[Path], Loaded]) -> Tools:
@@ -153,10 +181,11 @@ def of_family(family: Family, wish: Wish, opened: Callable[[Path], Loaded]) -> T
         return replace(loaded, model=replace(model, name=f"{family.name}/{path.stem}"))
 
     return Tools(
-        family.name if level is None else f"{family.name} noise {level}",
         named(enlarging, scale),
         named(denoising, 1),
         named(combined, scale),
+        wish.strength,
+        family.name if level is None else f"{family.name} noise {level}",
         _notes(family, wish, level, has_enlarging=enlarging is not None),
     )
 

@@ -15,8 +15,8 @@ from kakudai.engine.loaded import Network
 from kakudai.engine.memory import SMALLEST_TILE
 from kakudai.engine.plan import Plan, Size, make_plan
 from kakudai.engine.runtimes import RuntimeName, usable_processors
-from kakudai.engine.toolbox import Given, Toolbox
-from kakudai.engine.tools import Wish
+from kakudai.engine.toolbox import Chosen, Toolbox
+from kakudai.engine.tools import Wish, network_name
 from kakudai.engine.work import Work, Workshop
 from kakudai.errors import RuntimeUnavailable, UsageError
 from kakudai.image.alpha import bleed, stay_between_neighbours
@@ -34,7 +34,8 @@ class Report:
         tile: Side of the tiles, in pixels of the first pass's input; 0 where no network ran.
         network_seconds: Wall time of the network passes, with cutting, checking and converting of tiles.
         model: What to call the networks that were used, with the strength of denoising.
-        strength: Of denoising, 0 to 100, as it was asked for or chosen.
+        networks: Their names, in the order in which they ran; none where the picture was only resized or copied.
+        strength: Of the denoising that was done, 0 to 100.
         reason: Why these, in a few words, where the picture decided: "photograph, JPEG quality 61, 4:2:0".
         notes: What the user should know about the choice, one sentence each.
     """
@@ -43,6 +44,7 @@ class Report:
     tile: int
     network_seconds: float
     model: str = ""
+    networks: tuple[str, ...] = ()
     strength: int = 0
     reason: str = ""
     notes: tuple[str, ...] = ()
@@ -114,7 +116,6 @@ class Upscaler:
         self._box = Toolbox(model, Wish(scale, denoise, style), runtime=runtime, threads=threads)
         workers = max(loaded.session.workers for loaded in self._box.usual.all)
         pool = ThreadPoolExecutor(max(workers, threads or usable_processors()), thread_name_prefix="kakudai-tile")
-        self._asked = 0 if denoise == "auto" else denoise
         self._shop = Workshop(None if tile == "auto" else tile, turns, pool)
 
     def __enter__(self) -> "Upscaler":
@@ -142,25 +143,26 @@ class Upscaler:
     @property
     def name(self) -> str:
         """What to call the model, or the folder of networks, where no picture has asked for another."""
-        return self._box.usual.name
+        usual = self._box.usual
+        return usual.label(make_plan(1, 1, Size(self.size.scale), usual.means))
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know about the choice of networks, one sentence each."""
         return self._box.usual.notes
 
-    @property
-    def networks(self) -> list[Model | Network]:
-        """All networks that are used where no picture has asked for others."""
-        return [loaded.model for loaded in self._box.usual.all]
-
     def plan(self, height: int, width: int) -> Plan:
         """Say what would be done to a clean picture of that size."""
         return make_plan(height, width, self.size, self._box.usual.means)
 
-    def plan_picture(self, picture: Picture) -> Report:
-        """Look at a picture and say what would be done to it."""
-        return self._report(picture, self._given(picture))
+    def choose(self, picture: Picture) -> Chosen:
+        """Look at a picture and choose its networks: `upscale_picture` can be told to use them for parts of it."""
+        height, width = self.size.of(picture.height, picture.width)
+        return self._box.for_picture(picture, max(height / picture.height, width / picture.width))
+
+    def plan_picture(self, picture: Picture, chosen: Chosen | None = None) -> Report:
+        """Say what would be done to a picture, by what `choose` has returned, or by a look at it."""
+        return self._report(picture, chosen or self.choose(picture))
 
     def upscale(self, image: Pixels) -> Pixels:
         """Enlarge pixels.
@@ -180,18 +182,20 @@ class Upscaler:
         return pixels[..., 0] if image.ndim == 2 else pixels
 
     def upscale_picture(
-        self, picture: Picture, *, progress: Callable[[int, int], None] | None = None
+        self, picture: Picture, chosen: Chosen | None = None, *, progress: Callable[[int, int], None] | None = None
     ) -> tuple[Picture, Report]:
         """Enlarge a picture with its alpha; its metadata goes along, its resolution is scaled.
 
         Nobody removes noise from alpha: the network that only enlarges is used for it, or an exact resize.
 
         Args:
+            picture: The picture.
+            chosen: What `choose` has returned; None looks at this picture.
             progress: Called with (pixels done, pixels in all), counted in input pixels of the passes; from several
                 threads, but never by two at once.
         """
-        given = self._given(picture)
-        report, tools = self._report(picture, given), given.tools
+        chosen = chosen or self.choose(picture)
+        report, tools = self._report(picture, chosen), chosen.tools
         plan, alpha, color = report.plan, picture.alpha, picture.color
         if plan == Plan(0, (picture.height, picture.width)):
             return picture.with_pixels(color.copy(), None if alpha is None else alpha.copy()), report
@@ -214,16 +218,13 @@ class Upscaler:
         report = replace(report, tile=work.tile, network_seconds=work.seconds)
         return picture.with_pixels(output, alpha), report
 
-    def _given(self, picture: Picture) -> Given:
-        """Choose the networks of a picture."""
-        height, width = self.size.of(picture.height, picture.width)
-        return self._box.for_picture(picture, max(height / picture.height, width / picture.width))
-
-    def _report(self, picture: Picture, given: Given) -> Report:
+    def _report(self, picture: Picture, chosen: Chosen) -> Report:
         """Say what is to be done with the networks of a picture."""
-        plan = make_plan(picture.height, picture.width, self.size, given.tools.means)
-        strength, reason = (given.choice.strength, given.choice.reason) if given.choice else (self._asked, "")
-        return Report(plan, 0, 0.0, given.tools.name, strength, reason, given.tools.notes)
+        plan = make_plan(picture.height, picture.width, self.size, chosen.tools.means)
+        tools, choice = chosen.tools, chosen.choice
+        networks = tuple(network_name(loaded) for loaded in tools.steps(plan))
+        strength = tools.strength if plan.denoising != "no" else 0
+        return Report(plan, 0, 0.0, tools.label(plan), networks, strength, choice.reason if choice else "", tools.notes)
 
     def map(self, paths: Iterable[str | PathLike[str]]) -> Iterator[Enlarged]:
         """Enlarge files one after the other, lazily and in order; the next is read while one is enlarged.

@@ -76,7 +76,7 @@ class Work:
         """
         dtype, before = image.dtype, image.shape[:2]
         between = np.dtype(np.uint16) if dtype.kind == "u" else dtype
-        steps = self._steps(plan)
+        steps = self._tools.steps(plan)
         scale = math.prod(loaded.model.scale for loaded in steps)
         reached = (image.shape[0] * scale, image.shape[1] * scale)
         for number, loaded in enumerate(steps, 1):
@@ -86,18 +86,6 @@ class Work:
             return image
         shrinks = plan.size != before and plan.size[0] <= before[0] and plan.size[1] <= before[1]
         return resize(image, plan.size, kernel="lanczos3", linear_light=shrinks and light, dtype=dtype)
-
-    def _steps(self, plan: Plan) -> list[Loaded]:
-        """Name the networks of a plan, in their order."""
-        tools = self._tools
-        steps = [tools.enlarging] * plan.passes
-        if plan.denoising == "within":
-            steps[0] = tools.combined
-        elif plan.denoising == "before":
-            steps.insert(0, tools.denoising)
-        known = [loaded for loaded in steps if loaded is not None]
-        assert len(known) == len(steps), "a plan has only passes that there are networks for"
-        return known
 
     def _pass(self, loaded: Loaded, image: Pixels, dtype: DTypeLike) -> Pixels:
         """Run a network once, with smaller and smaller tiles until they fit into memory."""

@@ -1,22 +1,26 @@
 """One picture enlarged by several models, and what can be said of each result: the same region of all of them."""
 
-from collections.abc import Sequence
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kakudai.degrade.blur import gaussian_blur
-from kakudai.engine.plan import Size
-from kakudai.engine.upscaler import Upscaler, picture_from_array
-from kakudai.errors import UsageError
+from kakudai.engine.loaded import Loaded
+from kakudai.engine.plan import MAX_SCALE, Size
+from kakudai.engine.toolbox import Chosen
+from kakudai.engine.upscaler import Report, Upscaler
+from kakudai.errors import ModelNotFound, UsageError
 from kakudai.evaluate.comparison import Counting, silently
 from kakudai.evaluate.wanted import Region, Wanted
 from kakudai.image.consistent import MARGIN, make_consistent
-from kakudai.image.picture import Pixels, full_scale
-from kakudai.image.resize import Kernel, imresize_matlab, resize
+from kakudai.image.picture import Picture, Pixels, full_scale
+from kakudai.image.resize import Kernel, imresize_matlab, quantise, resize
 from kakudai.metrics import Consistency, Protocol, consistency, psnr
 
 RESIZES = 8
@@ -24,7 +28,6 @@ RESIZES = 8
 
 NEAR = 1.5
 """Standard deviation, in output pixels, over which is averaged what a network added."""
-
 
 CONSISTENT = ", consistent"
 """What stands behind the title of a result that was projected."""
@@ -43,6 +46,9 @@ class Task:
         consistent: Show each result once more, projected so that it shrinks back to the input.
         kernel: Filter that results are shrunk with.
         shave: Pixels cut off each side of the enlarged region before PSNR is measured.
+
+    Raises:
+        UsageError: The scale is out of range, or is 1 where results are to be consistent.
     """
 
     scale: float
@@ -53,6 +59,22 @@ class Task:
     consistent: bool = False
     kernel: Kernel = "bicubic"
     shave: int = 0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.scale <= MAX_SCALE:
+            raise UsageError(f"the scale is {self.scale:g}", f"models are compared at scales from 1 to {MAX_SCALE:g}")
+        if self.consistent and self.scale == 1:
+            raise UsageError("at scale 1 nothing but the input shrinks back to it", "leave --consistent out")
+
+    @property
+    def whole_scale(self) -> int | None:
+        """The scale where it is a whole number: parts of a picture are then enlarged as the whole is."""
+        return int(self.scale) if self.scale == int(self.scale) else None
+
+    @property
+    def plain_title(self) -> str:
+        """What everything is compared with."""
+        return "bicubic" if self.scale > 1 else "input"
 
     @property
     def cards(self) -> int:
@@ -67,9 +89,12 @@ class Entry:
     Args:
         title: What made it.
         image: (H, W, 1 | 3), the region of the result.
-        wanted: The model that made it; None for bicubic and the original.
-        parameters: Weights and biases of all its networks; None where none ran.
-        seconds: Wall time of its networks; None where none ran.
+        wanted: The model as the user named it; None for bicubic and the original.
+        model: What to call the networks, as `kakudai upscale` does; None for bicubic and the original.
+        strength: Of denoising, 0 to 100, as it was asked for or chosen; None for bicubic and the original.
+        reason: Why these networks and that strength, where the picture decided; else empty.
+        parameters: Weights and biases of the networks that ran; None where none ran.
+        seconds: Wall time of the networks; None where none ran.
         megapixels: Output that they took that time for: more than is shown, and not the same for all networks.
         psnr: Luma PSNR of the region against the original, in decibels.
         back: How near the whole result is to the input when it is shrunk.
@@ -80,6 +105,9 @@ class Entry:
     title: str
     image: Pixels
     wanted: Wanted | None = None
+    model: str | None = None
+    strength: int | None = None
+    reason: str = ""
     parameters: int | None = None
     seconds: float | None = None
     megapixels: float | None = None
@@ -93,8 +121,10 @@ class Entry:
         back, added = self.back, self.added
         return {
             "title": self.title,
-            "model": self.wanted.model if self.wanted else None,
-            "strength": self.wanted.strength if self.wanted else None,
+            "asked": str(self.wanted) if self.wanted else None,
+            "model": self.model,
+            "strength": self.strength,
+            "reason": self.reason,
             "consistent": self.consistent,
             "parameters": self.parameters,
             "seconds": self.seconds,
@@ -106,13 +136,46 @@ class Entry:
         }
 
 
-def line_up(image: Pixels, task: Task, counting: Counting = silently) -> tuple[list[Entry], list[str]]:
-    """Enlarge a picture by bicubic and by each model.
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A model, and what it does to the picture: found once, by a look at all of it, as `kakudai upscale` does.
+
+    Args:
+        wanted: The model as the user named it.
+        upscaler: Runs it.
+        chosen: The networks that the picture gets.
+        report: What will be done with them.
+    """
+
+    wanted: Wanted
+    upscaler: Upscaler
+    chosen: Chosen
+    report: Report
+
+    @property
+    def steps(self) -> list[Loaded]:
+        """The networks that will run, in their order."""
+        return self.chosen.tools.steps(self.report.plan)
+
+    @property
+    def name(self) -> str:
+        """What was chosen, with its strength; and what is done instead where that is nothing for a network."""
+        instead = "unchanged" if self.upscaler.size.scale == 1 else "resize"
+        return self.report.model if self.steps else f"{self.report.model}: {instead}"
+
+    @property
+    def parameters(self) -> int | None:
+        """Weights and biases of all the networks that will run."""
+        models = {id(step.model): step.model for step in self.steps}.values()
+        return sum(getattr(model, "parameters", 0) for model in models) if models else None
+
+
+def line_up(picture: Picture, task: Task, counting: Counting = silently) -> tuple[list[Entry], list[str]]:
+    """Enlarge a picture by bicubic and by each model; a transparent one as it looks on white.
 
     Only the region, and what the networks look at around it, is enlarged, unless the fidelity of the whole is wanted,
-    the scale is no whole number, or a network looks at all of the picture. The result is the same.
-
-    Shape: image (H, W, 1 | 3) uint8, uint16 or float32 in [0, 1].
+    the scale is no whole number, or a network looks at all of the picture. The result is the same; consistent ones
+    may differ by a level of 255. What each model does is decided by the whole picture in any case.
 
     Returns:
         Bicubic, the models, and the original where there is one; and what the user should know, one sentence each.
@@ -121,90 +184,92 @@ def line_up(image: Pixels, task: Task, counting: Counting = silently) -> tuple[l
         UsageError: A model does not take a strength, the reference has another size, or there is nothing to measure.
         ModelError: A model cannot be found or used.
     """
-    bench = Bench(image, task)
+    bench = Bench(on_white(picture), task)
     with ExitStack() as stack:
-        opened = [(wanted, stack.enter_context(_open(wanted, task.scale))) for wanted in task.models]
-        entries, notes = [bench.bicubic()], [note for _, upscaler in opened for note in upscaler.notes]
-        names = [upscaler.name for _, upscaler in opened]
-        for wanted, upscaler in opened:
-            strength = "" if wanted.strength is None else f", strength {wanted.strength}"
-            name = upscaler.name if names.count(upscaler.name) == 1 else wanted.model
-            title = name.removesuffix("_model").removeprefix("models-") + strength  # waifu2x says it of all its files
+        candidates = [_candidate(wanted, task.scale, picture, stack) for wanted in task.models]
+        entries, often = [bench.plain()], Counter(candidate.name for candidate in candidates)
+        for candidate in candidates:
+            title = candidate.name if often[candidate.name] == 1 else f"{candidate.wanted}: {candidate.name}"
             with counting(title) as progress:
-                entries += bench.enlarge(title, wanted, upscaler, progress)
+                entries += bench.enlarge(title, candidate, progress)
     if bench.original is not None:
         entries.append(bench.entry("original", bench.original, bench.whole))
-    return entries, list(dict.fromkeys(notes))
+    return entries, list(dict.fromkeys(note for candidate in candidates for note in candidate.report.notes))
 
 
-def _open(wanted: Wanted, scale: float) -> Upscaler:
+def _candidate(wanted: Wanted, scale: float, picture: Picture, stack: ExitStack) -> Candidate:
+    """Open a model, to be closed by the stack, and let it choose."""
+    strength: int | Literal["auto"] = "auto" if wanted.strength is None else wanted.strength
     try:
-        return Upscaler(scale, model=wanted.model, denoise="auto" if wanted.strength is None else wanted.strength)
-    except UsageError as error:
-        if wanted.strength is None:
+        upscaler = stack.enter_context(Upscaler(scale, model=wanted.model, denoise=strength))
+        chosen = upscaler.choose(picture)
+    except (UsageError, ModelNotFound) as error:
+        if "--denoise" not in error.hint:
             raise
-        raise UsageError(error.message, f"leave @{wanted.strength} out, or name a model that takes it") from error
+        # Here a strength stands behind the name of its model.
+        left_out = f"leave @{wanted.strength} out, or name another model"
+        hint = f"say how much, for example {wanted}@40" if wanted.strength is None else left_out
+        raise type(error)(error.message, hint) from error
+    return Candidate(wanted, upscaler, chosen, upscaler.plan_picture(picture, chosen))
 
 
 class Bench:
     """One picture, the part of it that is looked at, and bicubic's result to compare with.
 
+    Args:
+        image: (H, W, 1 | 3), the whole picture.
+        task: What is to be shown of it.
+
     Raises:
-        UsageError: The scale is below 1, or the reference has another size.
+        UsageError: The reference has another size.
     """
 
     def __init__(self, image: Pixels, task: Task) -> None:
-        self.task = task
-        if task.scale < 1:
-            raise UsageError(f"the scale is {task.scale:g}", "models are compared at scales from 1 to 16")
-        if task.consistent and task.scale == 1:
-            raise UsageError("at scale 1 nothing but the input shrinks back to it", "leave --consistent out")
-        channels = max(picture.shape[2] for picture in (image, task.reference) if picture is not None)
-        self.image = np.repeat(image, channels // image.shape[2], axis=2)
+        self.task, self.image = task, image
         self.size = Size(task.scale).of(*image.shape[:2])
         self.whole = Region(0, 0, image.shape[1], image.shape[0])
-        self.original = None if task.reference is None else self._reference(task.reference)
+        self.original = None if task.reference is None else self._cut_reference(task.reference)
+        self._channels = max(shown.shape[2] for shown in (image, self.original) if shown is not None)
         self._area_of_plain = self._area(RESIZES, 1)
         self._plain = self._bicubic(self._area_of_plain)
 
-    def bicubic(self) -> Entry:
+    def plain(self) -> Entry:
         """Return what everything is compared with: bicubic, or the input itself where it keeps its size."""
-        return self.entry("bicubic" if self.task.scale > 1 else "input", self._plain, self._area_of_plain)
+        return self.entry(self.task.plain_title, self._plain, self._area_of_plain)
 
-    def enlarge(self, title: str, wanted: Wanted, upscaler: Upscaler, progress: Any) -> list[Entry]:
+    def enlarge(self, title: str, candidate: Candidate, progress: Callable[[int, int], None]) -> list[Entry]:
         """Return the result of one model, and the same once more where a consistent one is wanted."""
-        networks = upscaler.networks
-        halos = [network.halo for network in networks]
-        passes = upscaler.plan(*self.image.shape[:2]).runs
-        if any(halo is None for halo in halos):
-            area = self.whole
-        else:
-            margin = passes * max(halo or 0 for halo in halos) + RESIZES + (MARGIN if self.task.consistent else 0)
-            area = self._area(margin, int(np.lcm.reduce([network.multiple for network in networks])))
-        picture = picture_from_array(np.ascontiguousarray(area.cut(self.image)))
-        result, report = upscaler.upscale_picture(picture, progress=progress)
-        facts: dict[str, Any] = {
-            "wanted": wanted,
-            "parameters": sum(getattr(network, "parameters", 0) for network in networks),
-            "seconds": report.network_seconds,
-            "megapixels": result.height * result.width / 1e6,
-        }
-        entries = [self.entry(title, result.color, area, **facts)]
+        area = self._area_for(candidate.steps)
+        part = Picture(np.ascontiguousarray(area.cut(self.image)))
+        result, report = candidate.upscaler.upscale_picture(part, candidate.chosen, progress=progress)
+        outputs = {title: result.color}
         if self.task.consistent:
-            output = make_consistent(result.color, picture.color, kernel=self.task.kernel)
-            entries.append(self.entry(title + CONSISTENT, output, area, consistent=True, **facts))
-        return entries
+            outputs[title + CONSISTENT] = make_consistent(result.color, part.color, kernel=self.task.kernel)
+        parameters = candidate.parameters
+        return [
+            replace(
+                self.entry(name, output, area),
+                wanted=candidate.wanted,
+                model=report.model,
+                strength=report.strength,
+                reason=report.reason,
+                parameters=parameters,
+                seconds=None if parameters is None else report.network_seconds,
+                megapixels=None if parameters is None else result.height * result.width / 1e6,
+                consistent=output is not result.color,
+            )
+            for name, output in outputs.items()
+        ]
 
-    def entry(self, title: str, output: Pixels, area: Region, **facts: Any) -> Entry:
+    def entry(self, title: str, output: Pixels, area: Region) -> Entry:
         """Measure one result.
 
         Args:
             title: What made it.
             output: The enlarged area.
             area: What of the input was enlarged.
-            facts: More fields of the entry.
         """
-        task, shown = self.task, np.ascontiguousarray(self._shown(output, area))
+        task, shown = self.task, self._shown(output, area)
         figure = back = added = None
         if self.original is not None and output is not self.original:
             try:
@@ -213,13 +278,21 @@ class Bench:
             except ValueError as error:
                 raise UsageError(str(error), "name a larger --region, or shave less") from error
         if task.fidelity:
-            back = consistency(output, self.image, task.kernel)
+            back = consistency(self._colored(output), self._colored(self.image), task.kernel)
             added = difference(shown, self._shown(self._plain, self._area_of_plain), NEAR)
-        return Entry(title, shown, psnr=figure, back=back, added=added, **facts)
+        return Entry(title, shown, psnr=figure, back=back, added=added)
+
+    def _area_for(self, steps: Sequence[Loaded]) -> Region:
+        """Return what has to be enlarged by some networks, one after the other."""
+        halos = [step.model.halo for step in steps]
+        if None in halos:
+            return self.whole
+        margin = sum(halo or 0 for halo in halos) + RESIZES + (MARGIN if self.task.consistent else 0)
+        return self._area(margin, math.lcm(*(step.model.multiple for step in steps)))
 
     def _area(self, margin: int, multiple: int) -> Region:
-        """Return what has to be enlarged for the region; its corner is one of a network's squares of `multiple`."""
-        if self.task.fidelity or self.task.scale != int(self.task.scale):
+        """Return the region with a margin around it; its corner is one of a network's squares of `multiple`."""
+        if self.task.fidelity or self.task.whole_scale is None:
             return self.whole
         region, (height, width) = self.task.region, self.image.shape[:2]
         left, top = (max(0, (edge - margin) // multiple * multiple) for edge in (region.left, region.top))
@@ -230,7 +303,7 @@ class Bench:
         return Region(left, top, right - left, bottom - top)
 
     def _shown(self, output: Pixels, area: Region) -> Pixels:
-        """Cut the region out of the enlarged area."""
+        """Cut the region out of the enlarged area; all that is shown has the same channels."""
         region = self.task.region
         (top, bottom), (left, right) = (
             self._span(start - offset, length, self.size[axis] / self.image.shape[axis])
@@ -238,33 +311,48 @@ class Bench:
                 [(region.top, area.top, region.height), (region.left, area.left, region.width)]
             )
         )
-        return output[top:bottom, left:right]
+        return np.ascontiguousarray(self._colored(output[top:bottom, left:right]))
 
     @staticmethod
     def _span(start: int, length: int, ratio: float) -> tuple[int, int]:
         first = int(start * ratio + 0.5)
         return first, max(first + 1, int((start + length) * ratio + 0.5))
 
+    def _colored(self, image: Pixels) -> Pixels:
+        """Repeat the channel of a grey picture where another one has colours."""
+        return np.repeat(image, self._channels // image.shape[2], axis=2)
+
     def _bicubic(self, area: Region) -> Pixels:
         """Enlarge as the literature does, where a picture has 8 bits and the scale is a whole number."""
-        image, scale = np.ascontiguousarray(area.cut(self.image)), self.task.scale
-        if scale == int(scale) and image.dtype == np.uint8:
+        image, scale = np.ascontiguousarray(area.cut(self.image)), self.task.whole_scale
+        if scale is None:
+            return resize(image, self.size)
+        if image.dtype == np.uint8:
             return imresize_matlab(image, scale)
-        if scale == int(scale):
-            return resize(image, (int(scale) * area.height, int(scale) * area.width))
-        return resize(image, self.size)
+        return resize(image, (scale * area.height, scale * area.width))
 
-    def _reference(self, reference: Pixels) -> Pixels:
-        """Bring the original to the size and channels of the results: sets are cut to a multiple before shrinking."""
+    def _cut_reference(self, reference: Pixels) -> Pixels:
+        """Bring the original to the size of the results: sets are cut to a multiple before they are shrunk."""
         height, width = self.size
         over = max(reference.shape[0] - height, reference.shape[1] - width)
-        if min(reference.shape[0] - height, reference.shape[1] - width) < 0 or over >= max(self.task.scale, 1):
+        if min(reference.shape[0] - height, reference.shape[1] - width) < 0 or over >= self.task.scale:
             raise UsageError(
                 f"the reference is {reference.shape[1]}x{reference.shape[0]}, "
                 f"and the picture enlarged {self.task.scale:g} times is {width}x{height}",
                 "give the true large picture, or another --scale",
             )
-        return np.repeat(reference[:height, :width], self.image.shape[2] // reference.shape[2], axis=2)
+        return reference[:height, :width]
+
+
+def on_white(picture: Picture) -> Pixels:
+    """Return the colours of a picture as they look on white. Shape: (H, W, 1 | 3) of its dtype."""
+    if picture.alpha is None:
+        return picture.color
+    color, white = picture.color, full_scale(picture.color.dtype)
+    share = picture.alpha.astype(np.float32) / np.float32(white)
+    # where(), not a product: a float picture may hide infinities under what is transparent
+    mixed = np.where(share > 0, color, 0) * share + np.float32(white) * (1 - share)
+    return quantise(mixed, color.dtype) if color.dtype.kind == "u" else mixed.astype(color.dtype, copy=False)
 
 
 def difference(a: Pixels, b: Pixels, sigma: float) -> NDArray[np.float32]:

@@ -38,6 +38,9 @@ TITLE, NAME, SMALL = 24, 17, 13
 THUMBNAIL = 96
 """Largest height of the small picture that shows where the region is."""
 
+LEGEND = 100
+"""Least height of a map in whose place the scale of colours can be drawn; else its end is said in words."""
+
 MOST = 120_000_000
 """Pixels of the largest sheet."""
 
@@ -165,28 +168,26 @@ def draw_lineup(
     """
     height, width = entries[0].image.shape[:2]
     paper, layout = PAPERS[background], lay_out(len(entries), width, height, maps=entries[0].added is not None)
-    notes = _wrapped(words.notes, layout.width - 2 * EDGE)
+    limit = heat_limit([entry.added for entry in entries if entry.added is not None])
+    legend = layout.maps and layout.shown[1] >= LEGEND
+    unsaid = [f"The lightest colour: {limit:g} levels or more."] if layout.maps and not legend else []
+    notes = _wrapped([*words.notes, *unsaid], layout.width - 2 * EDGE, SMALL)
     below = len(notes) * (SMALL + 7) + EDGE - (0 if notes else BELOW)
     sheet = Image.new("RGB", (layout.width, layout.height + below), paper.ground)
     draw = ImageDraw.Draw(sheet)
     _head(sheet, draw, picture, region, words, paper=paper)
-    limit = heat_limit([entry.added for entry in entries if entry.added is not None])
     best = max((round(entry.psnr, 2) for entry in entries if entry.psnr is not None), default=None)
     for number, entry in enumerate(entries):
         corner = layout.corner(number)
-        _caption(
-            draw,
-            entry,
-            corner,
-            layout.card[0],
-            paper=paper,
-            best=best is not None and entry.psnr is not None and round(entry.psnr, 2) == best,
-        )
+        _caption(draw, entry, corner, layout.card[0], paper=paper, best=best)
         x, y = corner[0], corner[1] + CAPTION
         sheet.paste(_zoomed(as_rgb8(entry.image), layout.zoom), (x, y))
         y += layout.shown[1] + BETWEEN
         if number == 0 and entry.added is not None:
-            _legend(sheet, draw, (x, y), layout.shown, limit)
+            room = (layout.card[0], layout.shown[1])
+            draw.rectangle((x, y, x + room[0] - 1, y + room[1] - 1), fill=tuple(int(v) for v in HEAT[0]))
+            if legend:
+                _legend(sheet, draw, (x, y), room, words=f"difference to {entry.title}", limit=limit)
         elif entry.added is not None:
             sheet.paste(_zoomed(heat_colors(entry.added, limit), layout.zoom), (x, y))
     for number, line in enumerate(notes):
@@ -240,7 +241,7 @@ def _head(
         draw.rectangle(around, outline=paper.accent, width=2)
     room = left - GAP - EDGE
     draw.text((EDGE, EDGE + 20), _cut_middle(printable(words.title), room, TITLE), paper.ink, _font(TITLE), anchor="ls")
-    for number, line in enumerate(_wrapped([words.subtitle], room)):
+    for number, line in enumerate(_wrapped([words.subtitle], room, SMALL + 1)):
         draw.text((EDGE, EDGE + 48 + 20 * number), line, paper.faint, _font(SMALL + 1), anchor="ls")
 
 
@@ -264,11 +265,12 @@ def _fitting(text: str, width: int, size: int) -> tuple[str, int]:
 
 
 def _caption(
-    draw: ImageDraw.ImageDraw, entry: Entry, corner: tuple[int, int], width: int, *, paper: Paper, best: bool
+    draw: ImageDraw.ImageDraw, entry: Entry, corner: tuple[int, int], width: int, *, paper: Paper, best: float | None
 ) -> None:
-    """Write the title with the PSNR at its right, and below what is known besides."""
+    """Write the title with the PSNR at its right, stronger where it is the best, and below what is known besides."""
     x, right = corner[0], corner[0] + width
     figure = "" if entry.psnr is None else decibels(entry.psnr)
+    strong = paper.accent if entry.psnr is not None and round(entry.psnr, 2) == best else paper.ink
     # The card before has what is known of the network; a long name leaves no room for more behind it.
     title, facts = entry.title.removesuffix(CONSISTENT), ["consistent"] if entry.consistent else []
     if entry.parameters is not None and not entry.consistent:
@@ -277,12 +279,12 @@ def _caption(
             facts.append(f"{entry.seconds:.2f} s")
     back = "" if entry.back is None else f"shrinks back: {decibels(entry.back.psnr)}"
     rows = [
-        (corner[1] + 17, NAME, printable(title), figure, paper.ink, paper.accent if best else paper.ink),
+        (corner[1] + 17, NAME, printable(title), figure, paper.ink, strong),
         (corner[1] + 36, SMALL, "  ·  ".join(facts), back, paper.faint, paper.faint),
     ]
-    for y, size, words, number, ink, strong in rows:
+    for y, size, words, number, ink, color in rows:
         font = _font(size)
-        draw.text((right, y), number, strong, font, anchor="rs")
+        draw.text((right, y), number, color, font, anchor="rs")
         room = width - (int(font.getlength(number)) + 14 if number else 0)
         shown, fitted = _fitting(words, room, size)
         draw.text((x, y), shown, ink, _font(fitted), anchor="ls")
@@ -292,33 +294,31 @@ def _legend(
     sheet: Image.Image,
     draw: ImageDraw.ImageDraw,
     corner: tuple[int, int],
-    shown: tuple[int, int],
+    room: tuple[int, int],
+    *,
+    words: str,
     limit: float,
 ) -> None:
     """Draw the scale of colours where the first card would have its map."""
     x, y = corner
-    width = max(NARROW, shown[0])
-    draw.rectangle((x, y, x + width - 1, y + shown[1] - 1), fill=tuple(int(v) for v in HEAT[0]))
-    if shown[1] < 100:
-        return
-    across, middle = width - 48, y + shown[1] // 2
+    across, middle = room[0] - 48, y + room[1] // 2
     ramp = limit * np.square(np.linspace(0.0, 1.0, across, dtype=np.float32))[None].repeat(14, 0)
-    words = (205, 208, 213)
-    draw.text((x + 24, middle - 22), "added to bicubic", words, _font(SMALL + 1), anchor="ls")
+    ink = (205, 208, 213)
+    draw.text((x + 24, middle - 22), words, ink, _font(SMALL + 1), anchor="ls")
     sheet.paste(Image.fromarray(heat_colors(ramp, limit)), (x + 24, middle - 8))
     draw.rectangle((x + 23, middle - 9, x + 24 + across, middle + 6), outline=(92, 92, 104))
     for share, anchor in ((0.0, "ls"), (0.5, "ms"), (1.0, "rs")):
         text = f"{share**2 * limit:g}" + (" levels" if share == 1.0 else "")
-        draw.text((x + 24 + share * across, middle + 26), text, words, _font(SMALL), anchor=anchor)
+        draw.text((x + 24 + share * across, middle + 26), text, ink, _font(SMALL), anchor=anchor)
 
 
 def _zoomed(image: NDArray[np.uint8], zoom: int) -> Image.Image:
     return Image.fromarray(image.repeat(zoom, 0).repeat(zoom, 1))
 
 
-def _wrapped(lines: Sequence[str], width: int) -> list[str]:
+def _wrapped(lines: Sequence[str], width: int, size: int) -> list[str]:
     """Break lines between words."""
-    font, result = _font(SMALL + 1), []
+    font, result = _font(size), []
     for line in lines:
         current = ""
         for word in printable(line).split():

@@ -42,7 +42,7 @@ class Region:
 
 
 def parse_models(words: Sequence[str]) -> list[Wanted]:
-    """Read "photo,art-restore@40,models/cunet@50"; a path that exists is taken as it is, with its commas and @.
+    """Read "photo,art@40,models/cunet@50"; a path that exists is taken as it is, with its commas and @.
 
     Raises:
         UsageError: There is none, or a strength is none.
@@ -50,7 +50,7 @@ def parse_models(words: Sequence[str]) -> list[Wanted]:
     parts = [part for word in words for part in ([word] if _exists(word) else word.split(","))]
     wanted = [_parse_model(part.strip()) for part in parts if part.strip()]
     if not wanted:
-        raise UsageError("no model is named", "for example: --models photo,photo-restore@40")
+        raise UsageError("no model is named", "for example: --models photo,photo@40")
     return list(dict.fromkeys(wanted))
 
 
@@ -58,10 +58,11 @@ def _parse_model(text: str) -> Wanted:
     model, at, strength = text.rpartition("@")
     if not at or _exists(text):
         return Wanted(text)
-    if not model or not (strength.isdecimal() and strength.isascii()) or int(strength[:4]) > 100:
-        raise UsageError(
-            f"{text!r} is not a model with a strength", "accepted is MODEL@0 to MODEL@100, for example photo-restore@40"
-        )
+    accepted = "accepted is MODEL@0 to MODEL@100, for example photo@40"
+    if not model:
+        raise UsageError(f"no model is named before {text!r}", accepted)
+    if not (strength.isdecimal() and strength.isascii()) or len(strength) > 3 or int(strength) > 100:
+        raise UsageError(f"the strength of {model} is {strength!r}", accepted)
     return Wanted(model, int(strength))
 
 

@@ -16,6 +16,7 @@ from kakudai.models import store
 from kakudai.models.onnx_file import read_metadata
 from kakudai.models.pools import Pools
 from kakudai.models.pools import from_json as pools_from_json
+from kakudai.models.shipped import RESERVED, file_of, is_shipped
 
 PREFIX = "kakudai."
 MAX_BYTES = 512 << 20
@@ -23,9 +24,6 @@ MAX_BYTES = 512 << 20
 
 FOREIGN_LEEWAY = 4.0
 """Networks of others may aim to please the eye: realesr-animevideov3 moves the mean of an old photograph by 0.035."""
-
-ALIASES = {"auto": "photo-x2", "photo": "photo-x2"}
-"""Short names, and the shipped file that each stands for."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ class Model:
         return FOREIGN_LEEWAY if "source" in self.card else 1.0
 
     @property
-    def told(self) -> bool:
+    def takes_strength(self) -> bool:
         """Whether the network takes the strength of denoising, 0 to 1, as a fourth plane of its input."""
         return self.card.get("strength") == "plane"
 
@@ -104,14 +102,14 @@ def find_model(name: str | PathLike[str]) -> Model:
     if is_path(name):
         return model_from_bytes(read_model_file(Path(name)), str(name))
     text = str(name)
-    shipped = resources.files(__package__).joinpath(f"{ALIASES.get(text, text)}.onnx")
-    if is_file(shipped):
-        return model_from_bytes(shipped.read_bytes(), shipped.name)
+    path = resources.files(__package__).joinpath(f"{file_of(text)}.onnx")
+    if is_file(path):
+        return model_from_bytes(path.read_bytes(), path.name)
     imported = store.read_imported(text)
     if imported is not None:
         model = model_from_bytes(imported[0], f"the imported model {text}")
         return replace(model, name=text, native=imported[1])
-    names = [*ALIASES, *(model.name for model in list_models()), *store.imported_names()]
+    names = [*RESERVED, *(model.name for model in list_models()), *store.imported_names()]
     close = difflib.get_close_matches(text, sorted(names), 1)
     meant = f"did you mean {close[0]!r}? " if close else ""
     raise ModelNotFound(
@@ -132,10 +130,9 @@ def is_folder(name: str | PathLike[str]) -> bool:
     """Say whether a model is named by a folder. A folder "photo" beside the pictures does not hide the model photo:
     it is called ./photo.
     """
-    if isinstance(name, str) and not {"/", os.sep} & set(name):
-        shipped = resources.files(__package__).joinpath(f"{ALIASES.get(name, name)}.onnx")
-        if is_file(shipped) or name in store.imported_names():
-            return False
+    plain = isinstance(name, str) and not {"/", os.sep} & set(name)
+    if plain and (name in RESERVED or is_shipped(str(name)) or name in store.imported_names()):
+        return False
     return os.path.isdir(name)  # noqa: PTH112 - unlike Path's it never raises, whatever the name
 
 
@@ -215,7 +212,9 @@ def _check_card(model: Model) -> None:
     float(model.card.get("macs_per_output_pixel", 0))
     if model.border not in ("mirror", "edge"):
         raise ValueError(f"border is {model.border!r}")
-    if model.card.get("strength", "none") not in ("none", "plane") or (model.told and model.color == "luma"):
+    if model.card.get("strength", "none") not in ("none", "plane") or (model.takes_strength and model.color == "luma"):
         raise ValueError(f"strength is {model.card['strength']!r} and color {model.color!r}")
+    if model.pools and model.takes_strength:
+        raise ValueError("a network that takes a strength cannot have averages over the whole picture")
     if model.pools and any((model.multiple / average.ratio).denominator > 1 for average in model.pools.averages):
         raise ValueError("an average does not divide the multiple")

@@ -1,4 +1,4 @@
-"""The shipped family: which file is for which wish.
+"""The shipped family: which files are for which wish.
 
 | style | what for                                       | files                                             |
 |-------|------------------------------------------------|---------------------------------------------------|
@@ -8,6 +8,8 @@
 Those with "restore" in their name are told a strength of denoising.
 """
 
+import math
+from dataclasses import dataclass
 from importlib import resources
 from typing import Literal, TypeAlias, get_args
 
@@ -15,7 +17,27 @@ Style: TypeAlias = Literal["photo", "art"]
 
 STYLES: tuple[Style, ...] = get_args(Style)
 
+RESERVED = ("auto", *STYLES)
+"""Words that stand for several files of the family. No model can be called so."""
+
 LARGEST_SCALE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """Names of the files for one wish.
+
+    Args:
+        enlarging: Enlarges what is clean.
+        denoising: Removes noise before that; None where nothing is to be removed, or the combined one does it.
+        combined: Removes noise and enlarges, instead of the first pass.
+        notes: What the user should know about the choice, one sentence each.
+    """
+
+    enlarging: str
+    denoising: str | None = None
+    combined: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def is_shipped(name: str) -> bool:
@@ -23,22 +45,52 @@ def is_shipped(name: str) -> bool:
     return resources.files(__package__).joinpath(f"{name}.onnx").is_file()
 
 
-def enlarging(style: Style, ratio: float) -> str | None:
-    """Name the network for an enlargement: the smallest scale that reaches it, or the largest there is.
+def file_of(word: str) -> str:
+    """Name the file that doubles a clean picture for one of the reserved words; any other word is a name itself."""
+    if word not in RESERVED:
+        return word
+    return f"{STYLES[0] if word == 'auto' else word}-x2"
+
+
+def enlarges(style: Style) -> bool:
+    """Say whether there is a network of a style at all."""
+    return bool(_scales(style))
+
+
+def restores(style: Style) -> bool:
+    """Say whether there is a network that removes noise from pictures of a style."""
+    return any(is_shipped(f"{style}-restore-x{scale}") for scale in (1, *_scales(style)))
+
+
+def pick(style: Style, ratio: float, *, restore: bool) -> Picked:
+    """Name the files for an enlargement: of the smallest scale that reaches it, or the largest there is.
+
+    Damage is removed together with the first enlargement where a network does both at that scale, else before it.
 
     Args:
-        style: What the picture is.
+        style: One that there are networks of.
         ratio: Output pixels per input pixel.
-
-    Returns:
-        None where the style has no network at all.
+        restore: Damage is to be removed; not done where there is no network for it.
     """
-    there = [scale for scale in range(2, LARGEST_SCALE + 1) if is_shipped(f"{style}-x{scale}")]
-    chosen = next((scale for scale in there if scale >= ratio), there[-1] if there else None)
-    return None if chosen is None else f"{style}-x{chosen}"
+    scales = _scales(style)
+    scale = next((scale for scale in scales if scale >= ratio), scales[-1])
+    both = [scale for scale in scales if is_shipped(f"{style}-restore-x{scale}")] if restore else []
+    alone = f"{style}-restore-x1" if restore and is_shipped(f"{style}-restore-x1") else None
+    if both and not alone and scale not in both:
+        scale = both[-1]
+    combined = f"{style}-restore-x{scale}" if scale in both and (ratio > 1 or not alone) else None
+    return Picked(f"{style}-x{scale}", None if combined else alone, combined, _notes(style, scales, scale, ratio))
 
 
-def restoring(style: Style, scale: int) -> str | None:
-    """Name the network that removes noise and enlarges by a scale, 1 for none; None where there is none."""
-    name = f"{style}-restore-x{scale}"
-    return name if is_shipped(name) else None
+def _scales(style: Style) -> list[int]:
+    return [scale for scale in range(2, LARGEST_SCALE + 1) if is_shipped(f"{style}-x{scale}")]
+
+
+def _notes(style: Style, scales: list[int], scale: int, ratio: float) -> tuple[str, ...]:
+    """Say what is done instead where there is no network of the natural scale."""
+    natural = max(2, math.ceil(ratio))
+    if natural in scales or natural > LARGEST_SCALE:
+        return ()
+    there = " and ".join(f"{known}x" for known in scales)
+    done = "is run more than once" if scale < ratio else "is used and its result shrunk"
+    return (f"for {style} there is {there} and no {natural}x: {style}-x{scale} {done}",)

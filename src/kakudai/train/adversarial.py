@@ -23,10 +23,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from kakudai.networks.srresnet import Discriminator
-from kakudai.train.losses import make_loss
+from kakudai.train.losses import recipe_loss
 from kakudai.train.perceptual import read_vgg
 from kakudai.train.recipe import Recipe
-from kakudai.train.schedule import loss_name, uses_bfloat16
+from kakudai.train.schedule import uses_bfloat16
 
 
 class AdversarialObjective:
@@ -66,7 +66,7 @@ class AdversarialObjective:
         Shape: two (N, C, H, W) float32 tensors in [0, 1] -> a scalar.
         """
         recipe = self.recipe
-        parts = {"plain": make_loss(loss_name(recipe, step), fourier_weight=recipe.fourier_weight)(output, high)}
+        parts = {"plain": recipe_loss(recipe, step)(output, high)}
         with self._precision(output, step):
             self.plain.requires_grad_(False)
             seen = self.plain.features(output)

@@ -48,6 +48,11 @@ def picture_channels(recipe: Recipe) -> int:
     return 1 if recipe.color == "luma" else 3
 
 
+def input_channels(recipe: Recipe) -> int:
+    """Return how many channels the network sees: the picture's, and one that says the strength of its damage."""
+    return picture_channels(recipe) + (recipe.damage is not None)
+
+
 def check_arguments(recipe: Recipe, network: type[nn.Module]) -> None:
     """Make sure that the class of a network takes the recipe's arguments.
 
@@ -112,7 +117,7 @@ def _output_shape(recipe: Recipe, network: nn.Module) -> tuple[int, ...] | None:
     try:
         with torch.no_grad():  # inference mode would spoil what a network keeps from its first run
             side = _side(network)
-            channels = picture_channels(recipe) + (recipe.strength is not None)
+            channels = input_channels(recipe)
             return tuple(network(torch.zeros(1, channels, side, side)).shape)
     except RuntimeError:
         return None

@@ -5,9 +5,12 @@ import subprocess
 from pathlib import Path
 
 from kakudai.data.pack import Pack
+from kakudai.degrade.strength import DamageKind
 from kakudai.train.checkpoint import load_checkpoint
 from kakudai.train.export import Trained
 from kakudai.train.recipe import Recipe
+
+DAMAGED: dict[DamageKind, str] = {"photo": "photographs", "art": "drawings"}
 
 
 def describe_data(trained: Trained, pack: Pack, processor: str) -> tuple[str, str]:
@@ -64,6 +67,8 @@ def _pictures(recipe: Recipe, pack: Pack) -> str:
         text += f", shrunk {factors} times by {' or '.join(filters)}"
     if recipe.noise is not None:
         text += f", {100 * recipe.noise_rate:g} % of the crops with JPEG damage {recipe.noise} of waifu2x"
+    if recipe.damage is not None:
+        text += f", damaged by JPEG and noise of every strength as {DAMAGED[recipe.damage]} are"
     return text
 
 

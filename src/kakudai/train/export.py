@@ -14,7 +14,7 @@ from torch import nn
 from kakudai.convert.torch_export import to_onnx
 from kakudai.errors import RecipeError
 from kakudai.train.best import Best
-from kakudai.train.build import build_network, check_network, picture_channels
+from kakudai.train.build import build_network, check_network, input_channels
 from kakudai.train.checkpoint import load_checkpoint, write_whole
 from kakudai.train.color import LumaInRGB
 from kakudai.train.count import multiply_adds_per_output_pixel
@@ -94,7 +94,7 @@ def export_onnx(recipe: Recipe, network: nn.Module, provenance: Provenance, targ
     """
     check_network(recipe, network)
     wrapped = (LumaInRGB(network) if recipe.color == "luma" else copy.deepcopy(network)).eval()
-    model = onnx.load_from_string(to_onnx(wrapped, channels=4 if recipe.strength else 3))
+    model = onnx.load_from_string(to_onnx(wrapped, channels=4 if recipe.damage else 3))
     fields = _metadata(recipe, network, wrapped, provenance)
     onnx.helper.set_model_props(model, {f"kakudai.{key}": value for key, value in fields.items()})
     onnx.checker.check_model(model)
@@ -113,8 +113,7 @@ def _averaged(state: dict[str, Any], path: Path) -> tuple[Recipe, nn.Module]:
 
 
 def _metadata(recipe: Recipe, network: nn.Module, wrapped: nn.Module, provenance: Provenance) -> dict[str, str]:
-    channels = picture_channels(recipe) + (recipe.strength is not None)
-    macs = multiply_adds_per_output_pixel(network, channels, recipe.scale)
+    macs = multiply_adds_per_output_pixel(network, input_channels(recipe), recipe.scale)
     return {
         "name": recipe.name,
         "version": recipe.version,
@@ -122,8 +121,8 @@ def _metadata(recipe: Recipe, network: nn.Module, wrapped: nn.Module, provenance
         "halo": "none" if wrapped.halo is None else str(wrapped.halo),
         "multiple": str(wrapped.multiple),
         "color": recipe.color,
-        "task": "restore" if recipe.scale == 1 or recipe.strength else "upscale",
-        "strength": "plane" if recipe.strength else "none",
+        "task": "restore" if recipe.scale == 1 or recipe.damage else "upscale",
+        "strength": "plane" if recipe.damage else "none",
         "enlarges": str(getattr(network, "enlarges", "no")),
         "network": recipe.network,
         "arguments": json.dumps(recipe.arguments),

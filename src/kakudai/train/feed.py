@@ -49,7 +49,7 @@ class Feed:
         self.pack = open_source(recipe.pack, seed=recipe.seed, threads=recipe.threads)
         self.pairs = {scale: make_pairs(recipe, self.pack, scale) for scale in set(recipe.scales or [recipe.scale])}
         self.pictures: dict[int, DevicePictures] = {}
-        if self.device.type == keep and recipe.noise is None and recipe.strength is None:
+        if self.device.type == keep and recipe.noise is None and recipe.damage is None:
             for scale, pairs in self.pairs.items():
                 self.pictures[scale] = DevicePictures(pairs, self.device, recipe.patch)
         self.ahead: Future[Prepared] | None = None
@@ -123,7 +123,7 @@ def make_pairs(recipe: Recipe, pack: Pack, scale: int) -> Pairs:
         downsampling=recipe.downsampling,
         noise=recipe.noise,
         noise_rate=recipe.noise_rate,
-        strength=recipe.strength,
+        damage=recipe.damage,
         active_cropping=recipe.active_cropping,
         crop_tries=recipe.crop_tries,
     )

@@ -199,7 +199,7 @@ class Run:
     def _prepare_files(self, *, fresh: bool) -> None:
         recipe, folder = self.recipe, self.folder
         if recipe.validate_on is not None:
-            damaged = recipe.strength is not None
+            damaged = recipe.damage is not None
             self.validation = Validation(recipe.validate_on, recipe.scale, recipe.color, damaged=damaged)
         if recipe.progress_picture is not None:
             self.pictures = Progress(recipe, folder)

@@ -6,15 +6,18 @@ scalar; gradients flow into `output`.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from kakudai.errors import RecipeError
+from kakudai.train.recipe import Recipe
+from kakudai.train.schedule import loss_name
 
 Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+Channels: TypeAlias = Literal["rgb", "luma_chroma"]
 
 CHARBONNIER_EPSILON = 1e-3
 """Where Charbonnier turns from a parabola into a straight line, in units of white: a quarter of an 8-bit level."""
@@ -25,8 +28,27 @@ HUBER_GAMMA = 0.1
 HUBER_WEIGHT = (3 * 0.29891, 3 * 0.58661, 3 * 0.11448)
 """What an error in R, G and B counts there: the luma it makes, 1 on average."""
 
+LUMA_AND_CHROMA = (
+    (2 * 0.299, 2 * 0.587, 2 * 0.114),
+    (0.5 * -0.168736, 0.5 * -0.331264, 0.5 * 0.5),
+    (0.5 * 0.5, 0.5 * -0.418688, 0.5 * -0.081312),
+)
+"""Y, Cb and Cr of JPEG (BT.601, full range) of R, G and B: luma counts twice, chroma half."""
+
 FOURIER_WEIGHT = 0.05
 """What the Fourier part counts where nothing else is said."""
+
+
+def luma_and_chroma(x: Tensor) -> Tensor:
+    """Turn RGB into weighted luma and chroma for a loss.
+
+    L1 follows the sign of each error. Where JPEG has thrown half of the chroma away, errors of colour are the larger
+    ones in R, G and B alike, and what is wrong with the luma is hardly heard; apart, each is heard.
+
+    Shape: (N, 3, H, W) -> the same.
+    """
+    matrix = torch.tensor(LUMA_AND_CHROMA, device=x.device, dtype=x.dtype)
+    return torch.einsum("dc,nchw->ndhw", matrix, x)
 
 
 def charbonnier_loss(output: Tensor, high: Tensor) -> Tensor:
@@ -89,7 +111,7 @@ LOSSES: dict[str, Loss] = {
 """Loss by its name in a recipe. Shape: two (N, C, H, W) tensors in [0, 1] -> a scalar."""
 
 
-def make_loss(name: str, *, fourier_weight: float = FOURIER_WEIGHT) -> Loss:
+def make_loss(name: str, *, fourier_weight: float = FOURIER_WEIGHT, channels: Channels = "rgb") -> Loss:
     """Return a loss by its name, with what a recipe says about it.
 
     Raises:
@@ -97,4 +119,13 @@ def make_loss(name: str, *, fourier_weight: float = FOURIER_WEIGHT) -> Loss:
     """
     if name not in LOSSES:
         raise RecipeError(f"no loss is called {name!r}", f"the losses are {', '.join(LOSSES)}")
-    return partial(fourier_loss, weight=fourier_weight) if name == "fourier" else LOSSES[name]
+    loss = partial(fourier_loss, weight=fourier_weight) if name == "fourier" else LOSSES[name]
+    if channels == "rgb":
+        return loss
+    return lambda output, high: loss(luma_and_chroma(output), luma_and_chroma(high))
+
+
+def recipe_loss(recipe: Recipe, step: int) -> Loss:
+    """Return the loss of a step of a recipe."""
+    name = loss_name(recipe, step)
+    return make_loss(name, fourier_weight=recipe.fourier_weight, channels=recipe.loss_channels)

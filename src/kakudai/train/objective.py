@@ -5,9 +5,8 @@ from typing import Any, Protocol
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from kakudai.train.losses import make_loss
+from kakudai.train.losses import recipe_loss
 from kakudai.train.recipe import Recipe
-from kakudai.train.schedule import loss_name
 
 
 class Objective(Protocol):
@@ -38,8 +37,6 @@ class PlainObjective:
 
     def __init__(self, recipe: Recipe, fabric: Fabric) -> None:
         self.recipe = recipe
-        names = {loss_name(recipe, 0), loss_name(recipe, recipe.steps - 1)}
-        self.losses = {name: make_loss(name, fourier_weight=recipe.fourier_weight) for name in names}
         self.vgg = None
         if recipe.vgg > 0:
             from kakudai.train.perceptual import read_vgg
@@ -48,7 +45,7 @@ class PlainObjective:
 
     def loss(self, output: Tensor, high: Tensor, step: int) -> Tensor:
         """Return the loss of the step."""
-        loss = self.losses[loss_name(self.recipe, step)](output, high)
+        loss = recipe_loss(self.recipe, step)(output, high)
         return loss if self.vgg is None else loss + self.recipe.vgg * self.vgg.loss(output, high)
 
     def learn(self, output: Tensor, high: Tensor, step: int) -> dict[str, float]:  # noqa: ARG002

@@ -30,7 +30,7 @@ class Progress:
     def __init__(self, recipe: Recipe, folder: Path) -> None:
         assert recipe.progress_picture is not None
         self.folder, self.color = folder / "progress", recipe.color
-        self.strength = 0.0 if recipe.strength else None
+        self.strength = 0.0 if recipe.damage else None
         try:
             original = eight_bits(read_image(recipe.progress_picture).color)
         except PictureError as error:

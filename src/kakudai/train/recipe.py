@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kakudai.degrade.shrink import Downsampling
-from kakudai.degrade.strength import Damage
+from kakudai.degrade.strength import DamageKind
 from kakudai.errors import RecipeError
 from kakudai.networks import network_names
 from kakudai.train.recipe_words import complaints, suggestion, unknown_keys
@@ -67,7 +67,7 @@ class Recipe(BaseModel):
         description='JPEG damage of the low-resolution side, a level of waifu2x: "art-1", "photo-3".',
     )
     noise_rate: Share = Field(default=0.65, description="Share of the crops that get the noise.")
-    strength: Damage | None = Field(
+    damage: DamageKind | None = Field(
         default=None,
         description="Damage of any strength, JPEG and noise, of photographs or of drawings; the network is told how "
         "strong it is by one more input plane.",
@@ -85,6 +85,10 @@ class Recipe(BaseModel):
     steps: Count = Field(description="Length of the run.")
     epoch: Count = Field(default=1000, description="Steps that plots call an epoch.")
     loss: Literal["l1", "mse", "charbonnier", "huber", "fourier"] = Field(description="Loss of all steps but the last.")
+    loss_channels: Literal["rgb", "luma_chroma"] = Field(
+        default="rgb",
+        description="What the loss compares: red, green and blue, or luma at twice and chroma at half their weight.",
+    )
     fourier_weight: Amount = Field(default=0.05, description="Weight of the Fourier part of the loss `fourier`.")
     mse_steps: Number = Field(description="How many of the last steps use the mean squared error, PSNR's own measure.")
     adversarial: Amount = Field(default=0.0, description="Weight of the adversarial loss; 0 trains no discriminator.")
@@ -157,14 +161,16 @@ def contradictions(recipe: Recipe) -> list[str]:
          f"scale: {recipe.scale} is not among the scales {recipe.scales}"),
         (smallest <= 2 * recipe.shave,
          f"shave: {recipe.shave} on each side leave nothing of crops of {smallest} high-resolution pixels"),
-        (recipe.noise is not None and recipe.strength is not None,
-         "strength: the crops have noise already; leave one of the two out"),
-        (recipe.strength is not None and recipe.color == "luma",
-         'strength: damage is in colour too; color must be "rgb"'),
-        (recipe.strength is not None and recipe.arguments.get("planes") != 1,
-         "strength: the network is told by one more input plane: arguments = { planes = 1, ... }"),
-        (recipe.strength is None and recipe.arguments.get("planes", 0) != 0,
-         "strength: without it there is nothing for the network's planes to say"),
+        (recipe.noise is not None and recipe.damage is not None,
+         "damage: the crops have noise already; leave one of the two out"),
+        (recipe.loss_channels == "luma_chroma" and recipe.color == "luma",
+         'loss_channels: there is no chroma to compare; color must be "rgb"'),
+        (recipe.damage is not None and recipe.color == "luma",
+         'damage: damage is in colour too; color must be "rgb"'),
+        (recipe.damage is not None and recipe.arguments.get("planes") != 1,
+         "damage: the network is told by one more input plane: arguments = { planes = 1, ... }"),
+        (recipe.damage is None and recipe.arguments.get("planes", 0) != 0,
+         "damage: without it there is nothing for the network's planes to say"),
         (recipe.batch % recipe.devices != 0,
          f"devices: a batch of {recipe.batch} cannot be shared equally by {recipe.devices}"),
         (recipe.final_learning_rate > recipe.learning_rate,
