@@ -1,69 +1,96 @@
-"""Quality of the shipped networks, through the real command line on 8-bit files.
+"""Quality of the shipped networks: clean and damaged pictures, beside waifu2x's and the literature's.
 
-    S=../shared/data/test
-    python benchmarks/quality.py $S/Set5 $S/Set14 $S/BSD100
+    python benchmarks/quality.py ../shared
+    python benchmarks/quality.py ../shared --pictures 2         two of each set, to see that it works; keeps nothing
+    python benchmarks/quality.py ../shared --only automatic     one of: clean, damaged, automatic
+    python benchmarks/quality.py ../shared --model photo-restore-x2=runs/photo-restore-x2/photo-restore-x2.onnx
 
-For every network and set: the pictures are shrunk into PNG files, `kakudai upscale` runs on that folder in a process of
-its own, and its files are compared with the originals. Rewrites docs/reference/quality.md.
+Every figure is kept in benchmarks/results/quality.json when it is measured, under a fingerprint of its network: a run
+goes on where the last one stopped, and later ones measure only new weights. Rewrites docs/reference/quality.md and its
+plot; with --model, which lets a file stand in for a shipped name, the page is printed only.
 """
 
-import subprocess
-import sys
+import argparse
 import tempfile
 from pathlib import Path
-from statistics import fmean
 
-from kakudai import list_models, read_image, write_image
-from kakudai.degrade.shrink import crop_to_multiple, shrink_bicubic
-from kakudai.evaluate.measure import SUFFIXES
-from kakudai.image.picture import Picture
-from kakudai.image.resize import imresize_matlab
-from kakudai.metrics import Protocol, psnr, ssim
+from quality_automatic import measure_automatic
+from quality_clean import measure_clean
+from quality_damaged import measure_damaged
+from quality_methods import Running, find_methods
+from quality_page import page
+from quality_plot import plot
+from quality_store import Store
 
-PAGE = Path(__file__).parents[1] / "docs/reference/quality.md"
+ROOT = Path(__file__).parents[1]
+RESULTS, PAGE = ROOT / "benchmarks/results/quality.json", ROOT / "docs/reference/quality.md"
+IMAGE = ROOT / "docs/images/quality-x2.png"
 
-HEAD = """# Quality
+PARTS = ("clean", "damaged", "automatic")
 
-Written by `benchmarks/quality.py`; do not edit. Protocol: {protocol}; pictures shrunk as MATLAB's `imresize` does;
-every figure is PSNR in decibels / SSIM, the mean over the pictures of a set, of files that `kakudai upscale` wrote.
-
+COST = """
+what it costs, in megapixels of output that networks make:
+  clean      52 for each network of ours; the same once for three of waifu2x's
+  damaged    26 x 18 conditions x 5 to 7 strengths for the restoring networks of
+             2x, 10 x 18 x 5 to 7 for those of 1x, whose pixels cost four times
+             as much; once for waifu2x's, at 138,000 multiply-adds a pixel the
+             most of all: 15 x 18 x 4 networks, and 11 x 18 x 2
+  automatic  26 x 18 and 10 x 18, where strengths are chosen that were not chosen
+             before; else pictures are looked at, and no network runs
+Of a new weight file only its own part is measured, of a changed choice only the
+last. Sets at full size: Set5, Set14, BSD100, anime, comic.
 """
 
 
-def measure(folder: Path, model: str, scale: int) -> dict[str, tuple[float, float]]:
-    """Enlarge one set through the command line; return method -> (PSNR, SSIM)."""
-    protocol = Protocol.published(scale)
-    originals = {
-        p.stem: crop_to_multiple(read_image(p).color, scale) for p in sorted(folder.iterdir()) if p.suffix in SUFFIXES
-    }
-    figures: dict[str, list[tuple[float, float]]] = {"bicubic": [], model: []}
-    with tempfile.TemporaryDirectory() as name:
-        small, large = Path(name) / "small", Path(name) / "large"
-        small.mkdir()
-        for stem, original in originals.items():
-            write_image(Picture(shrink_bicubic(original, scale)), small / f"{stem}.png")
-        words = [sys.executable, "-m", "kakudai", "upscale", small, "-o", large, "-s", str(scale), "-m", model, "-q"]
-        subprocess.run(words, check=True)
-        for stem, original in originals.items():
-            bicubic = imresize_matlab(read_image(small / f"{stem}.png").color, scale)
-            for method, output in (("bicubic", bicubic), (model, read_image(large / f"{stem}.png").color)):
-                figures[method].append((psnr(output, original, protocol), ssim(output, original, protocol)))
-    return {method: (fmean(p for p, _ in rows), fmean(s for _, s in rows)) for method, rows in figures.items()}
+def stand_in(text: str) -> tuple[str, str]:
+    """Read NAME=PATH."""
+    name, equals, path = text.partition("=")
+    if not (name and equals and path and name.rpartition("-x")[2].isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=PATH with a name such as photo-restore-x2")
+    return name, path
 
 
-def main(folders: list[Path]) -> None:
-    """Measure all shipped networks and write the page."""
-    page = HEAD.format(protocol=str(Protocol.published(2)).replace("shave 2", "shave the scale"))
-    for model in list_models():
-        tables = [measure(folder, model.name, model.scale) for folder in folders]
-        page += f"| x{model.scale} | " + " | ".join(folder.name for folder in folders) + " |\n"
-        page += "|---" * (len(folders) + 1) + "|\n"
-        for method in ("bicubic", model.name):
-            page += f"| {method} | " + " | ".join(f"{t[method][0]:.2f} / {t[method][1]:.4f}" for t in tables) + " |\n"
-        page += "\n"
-    PAGE.write_text(page.rstrip("\n") + "\n")
-    print(page)
+def parse(words: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description="Measure the quality of the shipped networks.",
+        epilog=COST,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("shared", type=Path, help="folder with data/ and models/")
+    parser.add_argument("--only", choices=PARTS, help="measure one part; the page has all that is known")
+    parser.add_argument("--pictures", type=int, help="only so many of each set; prints the page and keeps nothing")
+    parser.add_argument(
+        "--model", type=stand_in, action="append", default=[], metavar="NAME=PATH",
+        help="let a file stand in for a shipped network; figures are kept, the page is printed only",
+    )  # fmt: skip
+    parser.add_argument("--threads", type=int, help="processor threads of a network; all if not given")
+    return parser.parse_args(words)
+
+
+def main(words: list[str] | None = None) -> None:
+    """Measure and write."""
+    arguments = parse(words)
+    trial = arguments.pictures is not None
+    methods, store = find_methods(arguments.shared, dict(arguments.model)), Store(None if trial else RESULTS)
+    if not methods.stand_ins:
+        store.forget_others(method.key for method in methods.ours.values())
+    for part in (arguments.only,) if arguments.only else PARTS:
+        if part == "clean":
+            measure_clean(arguments.shared, methods, store, arguments.pictures, arguments.threads)
+        else:
+            measure_part = measure_damaged if part == "damaged" else measure_automatic
+            measure_part(arguments.shared, methods, store, arguments.pictures, Running(arguments.threads))
+    text = page(methods, store, IMAGE.relative_to(ROOT / "docs"))
+    if trial or methods.stand_ins:
+        image = Path(tempfile.gettempdir()) / IMAGE.name
+        print(text)
+    else:
+        image = IMAGE
+        PAGE.write_text(text)
+    left_out = plot(methods, store, image)
+    print(f"plot: {image}" + (f"; no room for the names {', '.join(left_out)}" if left_out else ""))
 
 
 if __name__ == "__main__":
-    main([Path(word) for word in sys.argv[1:]])
+    main()
