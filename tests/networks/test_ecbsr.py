@@ -38,3 +38,14 @@ def test_an_untrained_ecbsr_is_nearest_neighbour_enlargement(scale: int) -> None
     with torch.inference_mode():
         y = tiny("ecbsr", scale=scale, in_channels=3)(x)
     assert (y - nn.functional.interpolate(x, scale_factor=scale)).abs().max() < 0.02
+
+
+def test_a_plain_network_goes_on_from_one_with_branches() -> None:
+    torch.manual_seed(2)
+    branched, plain = (ECBSR(channels=8, blocks=2, branches=branches, planes=1) for branches in (True, False))
+    state = branched.state_dict()
+    assert branched.translated(state) == state
+    plain.load_state_dict(plain.translated(state))
+    x = torch.rand(1, 2, 9, 11)
+    torch.testing.assert_close(plain(x), branched(x), atol=1e-5, rtol=1e-5)
+    assert plain.translated(plain.state_dict()).keys() == plain.state_dict().keys()

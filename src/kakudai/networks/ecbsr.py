@@ -113,8 +113,23 @@ class ECBSR(nn.Module):
                 target.bias.copy_(source.bias)
         return plain
 
+    def translated(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Return the weights of another ECBSR as this one names them: with branches merged if this one has none."""
+        if isinstance(self.head, EdgeOrientedConvolution):
+            return state
+        blocks = [name.removesuffix(".widen") for name in state if name.endswith(".widen")]
+        merged = {name: value for name, value in state.items() if name.rpartition(".")[2] in ("weight", "bias")}
+        for block in blocks:
+            branches = {name: state[f"{block}.{name}"] for name in BRANCHES}
+            merged[f"{block}.weight"] = merge(state[f"{block}.weight"], **branches, edges=_edge_filters())
+        return merged
+
     def _activate(self, features: Tensor) -> Tensor:
         return functional.leaky_relu(features, self.slope) if self.slope else functional.relu(features)
+
+
+BRANCHES = ("widen", "narrow", "edge_mix", "edge_scale")
+"""The parameters that an edge-oriented convolution has beside its kernel and bias."""
 
 
 class PlainConvolution(nn.Module):
@@ -155,9 +170,17 @@ class EdgeOrientedConvolution(PlainConvolution):
     def kernel(self) -> Tensor:
         """Merge all branches into one (out, in, 3, 3) kernel, in float32 whatever the training precision."""
         with torch.autocast(self.weight.device.type, enabled=False):
-            widened = torch.einsum("owyx,wi->oiyx", self.narrow, self.widen)
-            edge = torch.einsum("eo,eoi,eyx->oiyx", self.edge_scale, self.edge_mix, self.edges)
-            return self.weight + widened + edge
+            branches = {name: getattr(self, name) for name in BRANCHES}
+            return merge(self.weight, **branches, edges=self.edges)
+
+
+def merge(
+    weight: Tensor, *, widen: Tensor, narrow: Tensor, edge_mix: Tensor, edge_scale: Tensor, edges: Tensor
+) -> Tensor:
+    """Add all branches up to one (out, in, 3, 3) kernel; shapes as in `EdgeOrientedConvolution`."""
+    widened = torch.einsum("owyx,wi->oiyx", narrow, widen)
+    edge = torch.einsum("eo,eoi,eyx->oiyx", edge_scale, edge_mix, edges)
+    return weight + widened + edge
 
 
 def _kaiming(out_channels: int, in_channels: int, size: int) -> Tensor:

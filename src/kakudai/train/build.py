@@ -138,6 +138,8 @@ def start_from(network: nn.Module, path: Path) -> None:
         found = load_file(path)
     except (OSError, SafetensorError) as error:
         raise RecipeError(f"no weights to start from in {path}: {error}", "leave `start` out of the recipe") from error
+    if hasattr(network, "translated"):
+        found = network.translated(found)  # type: ignore[operator]  # ECBSR has it
     own = network.state_dict()
     fitting = {name: value for name, value in found.items() if name in own and own[name].shape == value.shape}
     if not fitting:

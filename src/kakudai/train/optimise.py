@@ -8,6 +8,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from kakudai.errors import RecipeError
+from kakudai.train.muon import Muon
 from kakudai.train.recipe import Recipe
 from kakudai.train.schedule import average_decay
 
@@ -72,6 +73,8 @@ class Descent:
 
 def make_optimiser(recipe: Recipe, network: nn.Module) -> torch.optim.Optimizer:
     """Make the recipe's optimiser. Its groups have a `factor`, a multiple of the learning rate."""
+    if recipe.optimiser == "muon":
+        return Muon(network, rate=recipe.learning_rate, kernel_rate=recipe.kernel_rate, betas=recipe.betas)
     groups = parameter_groups(network, recipe.last_layer_rate)
     rate, decay = recipe.learning_rate, recipe.weight_decay
     if recipe.optimiser == "sgd":

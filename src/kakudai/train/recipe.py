@@ -99,7 +99,11 @@ class Recipe(BaseModel):
     vgg_weights: Path | None = Field(default=None, description="torchvision's weight file of VGG19.")
     discriminator_rate: Positive = Field(default=1e-4, description="Learning rate of the discriminator.")
 
-    optimiser: Literal["adam", "sgd"] = Field(default="adam", description="What turns gradients into steps.")
+    optimiser: Literal["adam", "sgd", "muon"] = Field(
+        default="adam",
+        description="What turns gradients into steps; muon is for the kernels inside, with Adam for all else.",
+    )
+    kernel_rate: Positive = Field(default=2.0, description="Muon's learning rate, as a multiple of Adam's.")
     betas: tuple[Decay, Decay] = Field(default=(0.9, 0.999), description="Adam's averaging constants.")
     momentum: Decay = Field(default=0.9, description="Momentum of sgd.")
     weight_decay: Amount = Field(default=0.0, description="What is added to a gradient for each unit of its weight.")
@@ -169,6 +173,10 @@ def contradictions(recipe: Recipe) -> list[str]:
          'damage: damage is in colour too; color must be "rgb"'),
         (recipe.damage is not None and recipe.arguments.get("planes") != 1,
          "damage: the network is told by one more input plane: arguments = { planes = 1, ... }"),
+        (recipe.optimiser == "muon" and recipe.last_layer_rate != 1,
+         "last_layer_rate: with muon the last layer is Adam's, and kernel_rate is for those inside"),
+        (recipe.optimiser == "muon" and recipe.weight_decay != 0,
+         "weight_decay: muon has none"),
         (recipe.damage is None and recipe.arguments.get("planes", 0) != 0,
          "damage: without it there is nothing for the network's planes to say"),
         (recipe.batch % recipe.devices != 0,
