@@ -2,8 +2,8 @@
 
 The mean gradient of a kernel, taken as a matrix (outputs, inputs x height x width), is replaced by the nearest matrix
 whose singular values are all 1, and the kernel takes a step along that. Directions that few pictures ask for, fine
-texture for one, are learnt as fast as those that all ask for. A network of plain 3x3 convolutions, ECBSR-M8C32, comes
-as far in 2,000 such steps as in 20,000 of Adam's; see docs/guides/training.md.
+texture for one, are learnt as fast as those that all ask for. After 2,500 steps ECBSR-M8C32 reaches 37.15 dB on Set5
+with plain convolutions and Muon, 36.87 dB with edge-oriented branches and Adam; see docs/guides/training.md.
 
 First and last layers, biases and slopes are trained by Adam.
 
