@@ -1,88 +1,56 @@
 """How often is `kakudai analyse` right? On all test sets, clean and damaged in known ways.
 
     python benchmarks/analysis.py ../shared/data/test          # all: about a quarter of an hour of one processor
-    python benchmarks/analysis.py ../shared/data/test jpeg     # one of: jpeg, noise, kind, enlarged
+    python benchmarks/analysis.py ../shared/data/test jpeg     # some of: jpeg, alarms, noise, kind, enlarged
 
 Writes benchmarks/results/analysis.json, where parts that were not measured again stay as they were, and
 docs/reference/analysis.md. Sprites are laid on white before they are compressed or enlarged. Every picture is cropped
 after its compression, so that the grid begins anywhere.
 """
 
-import io
 import json
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from time import process_time
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
-from kakudai.analyse import analyse_picture, read_jpeg_history
+from analysis_alarms import alarms
+from analysis_sets import CHROMA, DRAWN_SETS, PHOTOGRAPHS, SETS, Colour, encoded, on_white, pictures
+from kakudai.analyse import (
+    analyse_picture,
+    areas,
+    drawn_probability,
+    find_compression,
+    noise_level,
+    read_jpeg_history,
+)
 from kakudai.analyse.blocking import Grid, find_grid
-from kakudai.analyse.drawn import drawn_probability
 from kakudai.analyse.enlarged import enlarged_by
 from kakudai.analyse.grey import is_grey
-from kakudai.analyse.noise import noise_level
-from kakudai.analyse.sample import areas
 from kakudai.degrade.noise import gaussian_noise
-from kakudai.image.files import read_image
-from kakudai.image.picture import Picture
 from kakudai.image.resize import resize
 
 ROOT = Path(__file__).parents[1]
 RESULTS, PAGE = ROOT / "benchmarks/results/analysis.json", ROOT / "docs/reference/analysis.md"
-SETS = ("BSD100", "anime", "comic", "kodak4")
 QUALITIES = (20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 95)
-CHROMA = {"4:2:0": 2, "4:4:4": 0}
-TWICE = ((30, 90), (50, 90), (70, 90), (30, 75), (50, 75))
+TWICE = ((30, 90), (50, 90), (70, 90), (30, 75), (50, 75), (30, 98), (50, 98))
 SIGMAS = (0, 2, 5, 10, 15, 25)
 SCALES, KERNELS = (1.5, 2.0, 3.0, 4.0), ("triangle", "bicubic", "lanczos3")
-PHOTOGRAPHS = ("bg_cave", "bg_washington")
-"""Pictures of the anime set that are photographs, as anybody can see."""
-
-WERE_JPEG = "bg_"
-"""How the names of pictures of the anime set begin that were JPEGs before; all of BSD100 were."""
-
-Colour = NDArray[np.uint8]
-
-
-def pictures(root: Path, sets: Iterable[str], every: int = 1) -> Iterator[tuple[str, str, Picture]]:
-    """Yield set, name and picture."""
-    for name in sets:
-        for path in sorted(p for p in (root / name).iterdir() if p.is_file() and p.suffix != ".tsv")[::every]:
-            yield name, path.stem, read_image(path)
-
-
-def on_white(picture: Picture) -> Colour:
-    """Return colours as they would be printed."""
-    color = np.repeat(picture.color, 3 // picture.channels, axis=2)
-    if picture.alpha is None:
-        return color
-    share = picture.alpha / 255.0
-    return np.floor(color * share + 255.0 * (1.0 - share) + 0.5).astype(np.uint8)
-
-
-def encoded(image: Colour, quality: int, chroma: str) -> tuple[bytes, Colour]:
-    """Return a JPEG file and its pixels."""
-    file = io.BytesIO()
-    Image.fromarray(image).save(file, "JPEG", quality=quality, subsampling=CHROMA[chroma])
-    return file.getvalue(), np.asarray(Image.open(file))
+LOOKS = ("all", "drawn", "compression and noise")
+"""What is timed."""
 
 
 def jpeg(root: Path) -> dict[str, Any]:
-    """Qualities from tables and from pixels, phase, chroma; false alarms; double compression."""
+    """Qualities from tables and from pixels, phase, chroma; double compression."""
     rows: dict[str, list[Any]] = defaultdict(list)
-    tables, clean, twice = [], defaultdict(list), defaultdict(list)
+    tables, twice = [], defaultdict(list)
     rng = np.random.default_rng(0)
     for name, stem, picture in pictures(root, SETS):
         image = on_white(picture)
-        if name != "BSD100" and not stem.startswith(WERE_JPEG):
-            grid = find_grid(areas(picture.color, picture.alpha))
-            clean[name].append(None if grid is None else grid.quality)
         for chroma in CHROMA:
             for quality in QUALITIES:
                 file, pixels = encoded(image, quality, chroma)
@@ -95,14 +63,12 @@ def jpeg(root: Path) -> dict[str, Any]:
         for first, second in TWICE if name != "BSD100" or int(stem[-3:]) % 5 == 0 else ():
             for moved in (0, 3):
                 once = encoded(image, first, "4:2:0")[1][moved:, moved:]
-                grid = find_grid(areas(encoded(once, second, "4:2:0")[1]))
-                twice[f"{first} {second} {moved}"].append(None if grid is None else [grid.quality, grid.earlier])
-    return {
-        "tables": {"files": len(tables), "largest error": max(tables)},
-        "pixels": rows,
-        "clean": clean,
-        "twice": twice,
-    }
+                file, pixels = encoded(once, second, "4:2:0")
+                parts = areas(pixels)
+                grid, known = find_grid(parts), find_compression(parts, read_jpeg_history(file))
+                found = None if grid is None else [grid.quality, grid.earlier]
+                twice[f"{first} {second} {moved}"].append([found, known.earlier])
+    return {"tables": {"files": len(tables), "largest error": max(tables)}, "pixels": rows, "twice": twice}
 
 
 def _found(grid: Grid | None, phase: tuple[int, int]) -> list[Any] | None:
@@ -124,9 +90,11 @@ def noise(root: Path) -> dict[str, Any]:
 def kind(root: Path) -> dict[str, Any]:
     """Drawn or photographed, clean and damaged; grey."""
     rows: dict[str, dict[str, float | None]] = defaultdict(dict)
+    truth: dict[str, bool] = {}
     grey: Counter[str] = Counter()
     for name, stem, picture in pictures(root, (*SETS, "real-jpeg")):
         image = on_white(picture)
+        truth[stem] = name in DRAWN_SETS and stem not in PHOTOGRAPHS
         half = resize(image, (image.shape[0] // 2, image.shape[1] // 2))
         versions: dict[str, Any] = {
             "clean": (picture.color, picture.alpha),
@@ -135,6 +103,8 @@ def kind(root: Path) -> dict[str, Any]:
             "half": (half, None),
             "half, JPEG 50": (encoded(half, 50, "4:2:0")[1], None),
             "enlarged 2x": (resize(image, (2 * image.shape[0], 2 * image.shape[1])), None),
+            "64 pixels": (_thumbnail(image, 64), None),
+            "32 pixels": (_thumbnail(image, 32), None),
         }
         for version, (color, alpha) in versions.items():
             found = drawn_probability(areas(color, alpha))
@@ -145,7 +115,13 @@ def kind(root: Path) -> dict[str, Any]:
             grey[label] += is_grey(areas(color))
         grey["as it is"] += is_grey(areas(picture.color, picture.alpha))
         grey["pictures"] += 1
-    return {"drawn": rows, "grey": grey}
+    return {"drawn": rows, "truth": truth, "grey": grey}
+
+
+def _thumbnail(image: Colour, side: int) -> Colour:
+    """Shrink the longer side to so many pixels."""
+    height, width = (max(1, round(side * length / max(image.shape[:2]))) for length in image.shape[:2])
+    return resize(image, (height, width))
 
 
 def enlarged(root: Path) -> dict[str, Any]:
@@ -154,9 +130,11 @@ def enlarged(root: Path) -> dict[str, Any]:
     for _, _, picture in pictures(root, SETS, every=5):
         image = on_white(picture)
         grid = find_grid(areas(image))
-        rows["as it is"].append(enlarged_by(areas(picture.color, picture.alpha), grid and (grid.y, grid.x)))
+        rows["as it is"].append(enlarged_by(areas(picture.color, picture.alpha), grid.phases if grid else ()))
         for quality in (90, 50):
-            rows[f"JPEG {quality}"].append(enlarged_by(areas(encoded(image, quality, "4:2:0")[1]), (0, 0)))
+            rows[f"JPEG {quality}"].append(enlarged_by(areas(encoded(image, quality, "4:2:0")[1]), [(0, 0)]))
+        cropped = encoded(image, 30, "4:2:0")[1][3:, 2:]
+        rows["JPEG 30, cropped, JPEG 95"].append(analyse_picture(encoded(cropped, 95, "4:2:0")[1]).enlarged)
         for scale in SCALES:
             small = resize(image, (int(image.shape[0] / scale), int(image.shape[1] / scale)))
             size = (int(small.shape[0] * scale), int(small.shape[1] * scale))
@@ -165,23 +143,45 @@ def enlarged(root: Path) -> dict[str, Any]:
                 rows[f"{scale:g} {kernel}"].append(enlarged_by(areas(large)))
                 if kernel == "bicubic":
                     compressed = encoded(large, 90, "4:2:0")[1]
-                    rows[f"{scale:g} {kernel}, JPEG 90"].append(enlarged_by(areas(compressed), (0, 0)))
+                    rows[f"{scale:g} {kernel}, JPEG 90"].append(enlarged_by(areas(compressed), [(0, 0)]))
     return rows
 
 
-PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {"jpeg": jpeg, "noise": noise, "kind": kind, "enlarged": enlarged}
+PARTS: dict[str, Callable[[Path], dict[str, Any]]] = {
+    "jpeg": jpeg,
+    "alarms": alarms,
+    "noise": noise,
+    "kind": kind,
+    "enlarged": enlarged,
+}
 
 
-def seconds() -> float:
-    """Return the time that a JPEG of 12 megapixels takes, already decoded."""
+def seconds() -> dict[str, float]:
+    """Return the time that decoded JPEGs take: for all, and for what the engine asks."""
     rng = np.random.default_rng(0)
     coarse = rng.integers(0, 256, (188, 250, 3)).astype(np.uint8)
-    image = gaussian_noise(resize(coarse, (3008, 4000)), 3.0, rng)
-    _, pixels = encoded(image, 85, "4:2:0")
-    analyse_picture(pixels)
-    start = process_time()
-    analyse_picture(pixels)
-    return round(process_time() - start, 2)
+    found = {}
+    for name, size in (("0.4", (512, 768)), ("12", (3008, 4000))):
+        file, pixels = encoded(gaussian_noise(resize(coarse, size), 3.0, rng), 85, "4:2:0")
+        for what in LOOKS:
+            _look(what, file, pixels)
+            start = process_time()
+            _look(what, file, pixels)
+            found[f"{name} {what}"] = round(process_time() - start, 2)
+    return found
+
+
+def _look(what: str, file: bytes, pixels: Colour) -> None:
+    history = read_jpeg_history(file)
+    if what == "all":
+        analyse_picture(pixels, history)
+        return
+    parts = areas(pixels)
+    if what == "drawn":
+        drawn_probability(parts)
+    else:
+        find_compression(parts, history)
+        noise_level(parts)
 
 
 def main(root: Path, parts: list[str]) -> None:

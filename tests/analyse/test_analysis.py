@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kakudai.analyse import analyse_picture, read_jpeg_history
+from kakudai.analyse import Compression, analyse_picture, read_jpeg_history
+from kakudai.analyse.drawn import SMALLEST
 from kakudai.degrade.jpeg import jpeg
 from kakudai.errors import KakudaiError
 from kakudai.image.files import read_image
@@ -45,7 +46,8 @@ def test_a_cropped_png_of_a_jpeg_is_described(photograph: Pixels) -> None:
 def test_a_clean_picture_is_not_accused(photograph: Pixels, drawing: Pixels) -> None:
     for image in (photograph, drawing):
         found = analyse_picture(image)
-        assert (found.quality, found.chroma, found.grid, found.enlarged) == (None, None, None, 1.0)
+        assert found.compression == Compression()
+        assert found.enlarged == 1.0
         assert "JPEG" not in found.describe()
 
 
@@ -62,8 +64,9 @@ def test_any_size_and_depth_has_an_answer(size: tuple[int, int], dtype: type) ->
             found = analyse_picture(pixels, alpha=mask)
             assert json.loads(json.dumps(found.as_json()))["width"] == size[1]
             assert found.describe()
-    if size[0] * size[1] < 400:
-        assert found.describe().startswith("too small to tell")
+            too_small = size[0] * size[1] < SMALLEST or (mask is not None and not mask.any())
+            if mask is None or too_small:
+                assert found.describe().startswith("too small to tell") == too_small
 
 
 def test_numbers_that_are_none_are_survived() -> None:

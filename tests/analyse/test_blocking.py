@@ -1,6 +1,7 @@
 """JPEG that is no JPEG any more: grid, quality, chroma, and what was before, from pixels alone."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ from kakudai.analyse.blocking import Grid, find_grid
 from kakudai.analyse.quantisation import tables
 from kakudai.analyse.sample import areas
 from kakudai.degrade.jpeg import jpeg, jpeg_chain
-from kakudai.image.picture import Pixels
+from kakudai.image.files import read_image, write_image
+from kakudai.image.picture import Picture, Pixels
 from kakudai.image.resize import resize
 
 
@@ -52,6 +54,28 @@ def test_pictures_of_one_or_two_colours_have_none() -> None:
         assert find_grid(areas(image)) is None
 
 
+@pytest.mark.parametrize("extension", ["avif", "webp"])
+def test_other_lossy_formats_are_not_taken_for_jpeg(
+    photograph: Pixels, drawing: Pixels, tmp_path: Path, extension: str
+) -> None:
+    """Their squares leave edges and zeros, too, so the grid stands out; but no steps of JPEG fit."""
+    for number, image in enumerate((photograph, drawing)):
+        for quality in (20, 50, 70, 90):
+            path = tmp_path / f"{number}-{quality}.{extension}"
+            write_image(Picture(image), path, quality=quality)
+            pixels = read_image(path).color
+            for version in (pixels, pixels[3:, 5:], np.clip(pixels / 127.5 - 0.5, 0.0, 1.0).astype(np.float32)):
+                assert find_grid(areas(np.ascontiguousarray(version))) is None
+
+
+def test_clipped_and_coarse_tones_are_not_taken_for_jpeg(photograph: Pixels, drawing: Pixels) -> None:
+    for image in (photograph, drawing):
+        light = image / 255.0
+        for version in (3.0 * light - 1.0, 1.6 * light - 0.3, 2.0 * light, (light > 0.5) * 1.0):
+            assert find_grid(areas(np.clip(version, 0.0, 1.0).astype(np.float32))) is None
+        assert find_grid(areas(image // 8 * 8)) is None
+
+
 def test_tables_of_other_programs_get_the_nearest_quality(photograph: Pixels) -> None:
     file = io.BytesIO()
     steps = [round(step * 1.5) for step in np.sqrt(tables("luma")[59].ravel() * 20)]
@@ -78,8 +102,10 @@ def test_hidden_pixels_say_nothing(photograph: Pixels) -> None:
 def test_a_stronger_compression_before_is_found(photograph: Pixels) -> None:
     same = grid_of(jpeg_chain(photograph, [50, 75]))
     assert (same.quality, same.earlier) == (75, pytest.approx(50, abs=3))
+    assert same.phases == [(0, 0)]
     moved = grid_of(jpeg(np.ascontiguousarray(jpeg(photograph, 30)[3:, 2:]), 90))
     assert (moved.quality, moved.earlier) == (90, pytest.approx(30, abs=3))
+    assert moved.phases == [(0, 0), (5, 6)]
     assert grid_of(jpeg_chain(photograph, [90, 50])).earlier is None
 
 

@@ -22,12 +22,12 @@ def test_the_factor_is_found(photograph: Pixels, scale: float) -> None:
 
 
 def test_also_behind_jpeg(photograph: Pixels) -> None:
-    assert enlarged_by(areas(jpeg(enlarged(photograph, 2.0), 90)), (0, 0)) == pytest.approx(2.0)
+    assert enlarged_by(areas(jpeg(enlarged(photograph, 2.0), 90)), [(0, 0)]) == pytest.approx(2.0)
 
 
 def test_what_was_not_enlarged_was_not(photograph: Pixels) -> None:
     assert enlarged_by(areas(photograph)) == 1.0
-    assert enlarged_by(areas(jpeg(photograph, 50)), (0, 0)) == 1.0
+    assert enlarged_by(areas(jpeg(photograph, 50)), [(0, 0)]) == 1.0
 
 
 def test_small_and_flat_pictures(photograph: Pixels) -> None:

@@ -79,9 +79,12 @@ def test_any_bytes_behind_the_first_marker_are_survived(tail: bytes) -> None:
     read_jpeg_history(b"\xff\xd8\xff" + tail)
 
 
-def test_endless_segments_end() -> None:
-    assert read_jpeg_history(b"\xff\xd8" + b"\xff\xe0\x00\x02" * 200_000) is None
-    assert read_jpeg_history(b"\xff\xd8" + b"\xff" * 1_000_000) is None
+def test_rgb_has_no_quality_of_colour() -> None:
+    """All of its components share a table, which is that of luma."""
+    file = io.BytesIO()
+    Image.new("RGB", (32, 16), 77).save(file, "JPEG", quality=80, keep_rgb=True)
+    found = history(file.getvalue())
+    assert (found.quality, found.chroma_quality, found.chroma, found.standard) == (80, None, "4:4:4", True)
 
 
 @pytest.mark.real

@@ -7,6 +7,7 @@ from kakudai.analyse.noise import noise_level
 from kakudai.analyse.sample import areas
 from kakudai.degrade.noise import gaussian_noise
 from kakudai.image.picture import Pixels
+from kakudai.image.resize import resize
 
 
 def level(image: Pixels, alpha: Pixels | None = None) -> float:
@@ -40,3 +41,20 @@ def test_where_nothing_can_be_seen_nothing_is_said() -> None:
     assert noise_level(areas(np.full((5, 300, 3), 99, np.uint8))) is None
     hidden = np.zeros((100, 100, 1), np.uint8)
     assert noise_level(areas(np.full((100, 100, 3), 99, np.uint8), hidden)) is None
+
+
+@pytest.mark.parametrize("side", [7, 16, 24, 32, 37])
+def test_icons_are_too_small_to_have_noise(side: int) -> None:
+    """A clean icon is all edges: the covariance of its few patches looks like that of noise."""
+    y, x = np.mgrid[:side, :side]
+    icon = np.where((y + x)[..., None] % 5 == 0, (200, 30, 60), np.where((x > side // 2)[..., None], 90, 240))
+    assert noise_level(areas(icon.astype(np.uint8))) is None
+
+
+@pytest.mark.parametrize("side", [40, 48, 64])
+def test_clean_sprites_have_none(side: int) -> None:
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        coarse = rng.integers(0, 256, (4, 4, 3)).astype(np.uint8)
+        sprite = resize(coarse, (side, side), kernel="nearest")
+        assert level(sprite) < 1.0

@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +72,16 @@ def test_standard_input(folder: Path, capsys, monkeypatch) -> None:
     assert run(["analyse", "-", "--json"]) == 0
     (found,) = objects(capsys)
     assert (found["input"], found["quality"]) == ("-", 61)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_named_pipe_is_read_once(folder: Path, capsys) -> None:
+    os.mkfifo("pipe")
+    writer = threading.Thread(target=lambda: Path("pipe").write_bytes(Path("in/a.jpg").read_bytes()), daemon=True)
+    writer.start()
+    assert run(["analyse", "pipe", "--json"]) == 0
+    (found,) = objects(capsys)
+    assert (found["input"], found["quality"], found["jpeg"]["quality"]) == ("pipe", 61, 61)
 
 
 def test_wrong_usage(folder: Path) -> None:

@@ -3,9 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
-from kakudai.analyse.blocking import Grid, find_grid
+from kakudai.analyse.compression import Compression, find_compression
 from kakudai.analyse.drawn import drawn_probability
 from kakudai.analyse.enlarged import enlarged_by
 from kakudai.analyse.grey import is_grey
@@ -28,8 +26,7 @@ class Analysis:
     Args:
         width: Pixels across.
         height: Pixels down.
-        jpeg: What the header of its file says, where that is a JPEG.
-        grid: What JPEG has left in its pixels, whatever its file is now; None where nothing was found.
+        compression: What JPEG did to it.
         noise: Standard deviation of the noise of a channel, in levels of 255; None if too little can be seen.
         drawn: How likely it is that it was drawn and not photographed, 0 to 1; None if too little can be seen.
         enlarged: By about how much it was enlarged before; 1.0 not at all; None if it is too small to tell.
@@ -38,58 +35,46 @@ class Analysis:
 
     width: int
     height: int
-    jpeg: JpegHistory | None
-    grid: Grid | None
+    compression: Compression
     noise: float | None
     drawn: float | None
     enlarged: float | None
     grey: bool
 
     @property
-    def quality(self) -> int | None:
-        """The lowest JPEG quality that the picture went through, 1 to 100 on libjpeg's scale; None where none shows.
+    def jpeg(self) -> JpegHistory | None:
+        """What the header of its file says, where that is a JPEG."""
+        return self.compression.jpeg
 
-        The header counts where there is one: pixels add only what happened before.
-        """
-        found = [self.jpeg.quality if self.jpeg else None, self.grid.earlier if self.grid else None]
-        if self.grid and not self.jpeg:
-            found.append(self.grid.quality)
-        return min((quality for quality in found if quality is not None), default=None)
+    @property
+    def quality(self) -> int | None:
+        """The lowest JPEG quality that it went through; None where none shows."""
+        return self.compression.quality
 
     @property
     def chroma(self) -> str | None:
-        """How colour was kept by JPEG: "4:2:0", "4:4:4" ...; None where that is not known or there is no colour."""
-        if self.jpeg:
-            return None if self.jpeg.chroma == "grey" else self.jpeg.chroma
-        return self.grid.chroma if self.grid else None
+        """How colour was kept by JPEG; None where that is not known."""
+        return self.compression.chroma
 
     def as_json(self) -> dict[str, Any]:
-        """Return what JSON can hold, rounded to what is known."""
+        """Return what JSON can hold, rounded to what is known; what JPEG did stands beside the rest."""
         fields = asdict(self)
+        fields |= fields.pop("compression")
         for name, digits in (("noise", 2), ("drawn", 4)):
             fields[name] = None if fields[name] is None else round(fields[name], digits)
-        return fields | {"quality": self.quality, "chroma": self.chroma}
+        found = self.compression
+        return fields | {"quality": found.quality, "earlier": found.earlier, "chroma": found.chroma}
 
     def describe(self) -> str:
         """Say it in one line: `photograph, JPEG quality 61, 4:2:0, noise 4.2`."""
-        return ", ".join(word for word in (self._kind(), *self._compression(), *self._rest()) if word)
+        compression = [self.compression.describe(), "cropped since" if self.compression.cropped else ""]
+        return ", ".join(word for word in (self._kind(), *compression, *self._rest()) if word)
 
     def _kind(self) -> str:
         if self.drawn is None:
             return "too small to tell"
         kind, sure = ("drawn", self.drawn) if self.drawn > 0.5 else ("photograph", 1.0 - self.drawn)
         return kind if sure >= SURE else f"probably {'a ' if kind == 'photograph' else ''}{kind}"
-
-    def _compression(self) -> list[str]:
-        if self.jpeg is None and self.grid is None:
-            return []
-        words = [f"JPEG quality {self.jpeg.quality if self.jpeg else self.grid.quality if self.grid else 0}"]
-        words += [self.chroma] if self.chroma else []
-        if self.grid and self.grid.earlier and (not self.jpeg or self.grid.earlier < self.jpeg.quality):
-            words.append(f"before that quality {self.grid.earlier}")
-        if self.grid and not self.jpeg and (self.grid.x or self.grid.y):
-            words.append("cropped since")
-        return words
 
     def _rest(self) -> list[str]:
         return [
@@ -112,15 +97,13 @@ def analyse_picture(pixels: Pixels, jpeg: JpegHistory | None = None, alpha: Pixe
     Convention: of pictures over a megapixel 16 squares of 256 pixels are looked at, always the same ones.
     """
     parts = areas(pixels, alpha)
-    steps = None if jpeg is None or min(jpeg.steps) < 1 else np.array(jpeg.steps)
-    grid = find_grid(parts, steps)
+    compression = find_compression(parts, jpeg)
     return Analysis(
         width=int(pixels.shape[1]),
         height=int(pixels.shape[0]),
-        jpeg=jpeg,
-        grid=grid,
+        compression=compression,
         noise=noise_level(parts),
         drawn=drawn_probability(parts),
-        enlarged=enlarged_by(parts, None if grid is None else (grid.y, grid.x)),
+        enlarged=enlarged_by(parts, compression.grid.phases if compression.grid else ()),
         grey=is_grey(parts),
     )

@@ -6,7 +6,7 @@ decoder cut off what went beyond, are used only where there are not enough other
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,11 @@ from numpy.typing import NDArray
 from kakudai.analyse.halving import colour_of
 from kakudai.analyse.requantised import earlier_quality, earlier_quality_elsewhere
 from kakudai.analyse.sample import SIDE, Area
-from kakudai.analyse.steps import Steps, likeliest_steps
+from kakudai.analyse.steps import LIKELY, Steps, likeliest_steps
 from kakudai.analyse.transform import Phase, coefficients, squares, vanished_shares
+
+SQUARE = 64
+"""Pixels of a square."""
 
 CONTRAST = 0.01
 """By how much more of the coefficients must vanish at the grid than at any other place; clean pictures reach 0.006,
@@ -28,20 +31,15 @@ FLAT = 0.2
 ENOUGH = 600
 """Squares that are wanted, even if pixels in them are cut off."""
 
-MANY = 200
-"""Squares from which the contrast alone is believed, where too much was cut off for the steps to be seen."""
-
 FEWEST = 4
 """Squares that are needed."""
 
 MOST = 6000
 """Squares that are looked at."""
 
-LIKELY = 1.0
-"""Evidence per square, in natural logarithms, that is needed beside the contrast."""
-
 CERTAIN = 4.0
-"""Evidence per square from which the grid is believed although little vanished."""
+"""Evidence per square from which the grid is believed although little vanished, if no pixel was cut off: pictures of
+nothing but black and white look like multiples of anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +53,8 @@ class Grid:
         chroma: "4:2:0", "4:2:2", "4:4:0" or "4:4:4"; None where colour has too little detail to tell, or is none.
         chroma_quality: Quality of colour, likewise.
         earlier: Quality of a stronger compression before that one; None where none was found.
+        earlier_x: Columns before the first whole square of the earlier grid, if that is another one.
+        earlier_y: Rows likewise.
     """
 
     x: int
@@ -63,6 +63,14 @@ class Grid:
     chroma: str | None = None
     chroma_quality: int | None = None
     earlier: int | None = None
+    earlier_x: int | None = None
+    earlier_y: int | None = None
+
+    @property
+    def phases(self) -> list[Phase]:
+        """Row and column where each of the grids begins that were found."""
+        other = [] if self.earlier_y is None or self.earlier_x is None else [(self.earlier_y, self.earlier_x)]
+        return [(self.y, self.x), *other]
 
     def as_json(self) -> dict[str, Any]:
         """Return what JSON can hold."""
@@ -74,7 +82,8 @@ def find_grid(areas: Sequence[Area], stated: NDArray[np.int64] | None = None) ->
 
     Args:
         areas: Parts of the picture.
-        stated: The 64 steps of luma in the header of its file, row by row, where that is a JPEG.
+        stated: The 64 steps of luma in the header of its file, row by row, where that is a JPEG. They are those of the
+            grid that begins in the picture's corner; and that colour is not looked for, the header knows it.
 
     Convention: all areas begin at multiples of 16 pixels of the picture.
     """
@@ -83,31 +92,30 @@ def find_grid(areas: Sequence[Area], stated: NDArray[np.int64] | None = None) ->
     order = np.argsort(-shares.ravel(), kind="stable")
     top, left = divmod(int(order[0]), 8)
     contrast = float(shares.ravel()[order[0]] - shares.ravel()[order[1]])
-    for phase, stands_out in (((top, left), contrast), ((0, 0), 0.0)):
-        found = coefficients(_telling_squares(areas, lumas, phase))
-        if len(found) < FEWEST:
+    places = {(top, left): contrast > CONTRAST}
+    for phase, stands_out in (places | {(0, 0): False} | places).items():
+        cut, lost = _telling_squares(areas, lumas, phase)
+        if len(cut) < FEWEST or (lost and not stands_out):
             continue
-        steps = likeliest_steps(found, stated)
-        if _believed(stands_out, steps, len(found)):
-            colour = colour_of(areas, phase)
-            return Grid(
-                x=phase[1],
-                y=phase[0],
-                quality=steps.quality,
-                chroma=colour.chroma if colour else None,
-                chroma_quality=colour.quality if colour else None,
-                earlier=earlier_quality(found, steps.table)
-                or earlier_quality_elsewhere(_liveliest(lumas), phase, steps.table),
-            )
+        found = coefficients(cut)
+        steps = likeliest_steps(found, stated if phase == (0, 0) else None, cut_off=lost)
+        if steps.evidence > (LIKELY if stands_out else CERTAIN) * len(found):
+            colour = colour_of(areas, phase) if stated is None else None
+            grid = Grid(phase[1], phase[0], steps.quality, *((colour.chroma, colour.quality) if colour else ()))
+            return _with_earlier(grid, found, steps, lumas)
     return None
 
 
-def _believed(contrast: float, steps: Steps, count: int) -> bool:
-    """Say whether what stands out, and what speaks for the steps found in so many squares, make a grid."""
-    if steps.clear and steps.evidence > CERTAIN * count:
-        return True
-    enough = steps.evidence > LIKELY * count or (contrast > 2.0 * CONTRAST and count >= MANY)
-    return contrast > CONTRAST and enough
+def _with_earlier(grid: Grid, found: NDArray[np.float32], steps: Steps, lumas: Sequence[NDArray[np.float32]]) -> Grid:
+    """Add what can be said of a stronger compression before that of the grid."""
+    same = earlier_quality(found, steps.table)
+    if same is not None:
+        return replace(grid, earlier=same)
+    other = earlier_quality_elsewhere(_liveliest(lumas), (grid.y, grid.x), steps.table)
+    if other is None:
+        return grid
+    quality, (y, x) = other
+    return replace(grid, earlier=quality, earlier_x=x, earlier_y=y)
 
 
 def _hidden_as_nan(area: Area) -> NDArray[np.float32]:
@@ -116,17 +124,29 @@ def _hidden_as_nan(area: Area) -> NDArray[np.float32]:
     return luma if area.visible is None else np.where(area.visible, luma, np.float32(np.nan))
 
 
-def _telling_squares(areas: Sequence[Area], lumas: Sequence[NDArray[np.float32]], phase: Phase) -> NDArray[np.float32]:
-    """Return the squares of a grid that say something, those without cut-off pixels first. Shape: (n, 8, 8)."""
+def _telling_squares(
+    areas: Sequence[Area], lumas: Sequence[NDArray[np.float32]], phase: Phase
+) -> tuple[NDArray[np.float32], bool]:
+    """Return the squares of a grid that say something, and whether pixels were cut off in any of them.
+
+    Shape: (n, 8, 8). Those with cut-off pixels are taken only where there are not enough others.
+    """
     cut = np.concatenate([squares(luma, phase) for luma in lumas])
-    clipped = np.concatenate([squares(area.lost, phase) for area in areas]).sum(axis=(1, 2))
-    change = np.abs(np.diff(cut, axis=1)).mean(axis=(1, 2)) + np.abs(np.diff(cut, axis=2)).mean(axis=(1, 2))
+    clipped = np.concatenate([squares(area.lost, phase) for area in areas]).reshape(-1, SQUARE).sum(axis=1)
+    change = _change(cut)
     telling = np.flatnonzero(change > FLAT)
     telling = telling[np.argsort(clipped[telling], kind="stable")]
     whole = int((clipped[telling] == 0).sum())
     if whole > MOST:
-        return cut[telling[np.linspace(0, whole - 1, MOST).astype(np.intp)]]
-    return cut[telling[: max(whole, ENOUGH)]]
+        return cut[telling[np.linspace(0, whole - 1, MOST).astype(np.intp)]], False
+    return cut[telling[: max(whole, ENOUGH)]], whole < min(ENOUGH, len(telling))
+
+
+def _change(cut: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the mean difference of neighbours, down and across added. Shape: (n, 8, 8) -> (n,)."""
+    down, across = np.abs(np.diff(cut, axis=1)), np.abs(np.diff(cut, axis=2))
+    result: NDArray[np.float32] = down.reshape(-1, 56).mean(axis=1) + across.reshape(-1, 56).mean(axis=1)
+    return result
 
 
 def _liveliest(lumas: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:

@@ -38,21 +38,21 @@ EMPTY = 13.0
 """Decibels from 0.35/s to 0.75/s cycles per pixel by which power falls in a picture enlarged by s; others: 4 to 10."""
 
 
-def enlarged_by(areas: Sequence[Area], grid: Phase | None = None) -> float | None:
+def enlarged_by(areas: Sequence[Area], grids: Sequence[Phase] = ()) -> float | None:
     """Return by about how much the picture was enlarged; 1.0 where it was not; None where it is too small to tell.
 
     Args:
         areas: Parts of the picture.
-        grid: Row and column where JPEG's grid begins, if there is one: its edges are left out.
+        grids: Row and column where each grid of JPEG begins that was found: their edges are left out.
     """
     lumas = [_visible(area) for area in areas if min(area.image.shape[:2]) >= SMALLEST]
     if not lumas:
         return None
-    across, down = (np.mean([_line_spectrum(luma, axis, grid) for luma in lumas], axis=0) for axis in (1, 0))
+    across, down = (np.mean([_line_spectrum(luma, axis, grids) for luma in lumas], axis=0) for axis in (1, 0))
     both = np.sqrt(across * down)
     first = int(LOWEST * BINS)
     needed = np.full(len(both), STANDS_OUT)
-    for place, much in OF_JPEG.items() if grid is not None else ():
+    for place, much in OF_JPEG.items() if grids else ():
         needed[place - 6 : place + 7] = much
     place = first + int((both / needed)[first:].argmax())
     if both[place] < needed[place]:
@@ -72,13 +72,13 @@ def _visible(area: Area) -> NDArray[np.float32]:
     return np.where(area.visible, luma, luma[area.visible].mean())
 
 
-def _line_spectrum(luma: NDArray[np.float32], axis: int, grid: Phase | None) -> NDArray[np.float64]:
+def _line_spectrum(luma: NDArray[np.float32], axis: int, grids: Sequence[Phase]) -> NDArray[np.float64]:
     """Return the spectrum of the mean difference between columns (axis 1) or rows (axis 0), its median being 1.
 
     Shape: (h, w) -> (513,), from 0 to half a cycle per pixel.
     """
     profile = np.minimum(np.abs(np.diff(luma, axis=axis)), EDGE).mean(axis=1 - axis).astype(np.float64)
-    if grid is not None:
+    for grid in grids:
         edges = np.arange((grid[axis] - 1) % SIDE, len(profile) - 1, SIDE)
         edges = edges[edges > 0]
         profile[edges] = 0.5 * (profile[edges - 1] + profile[edges + 1])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kakudai.analyse.quantisation import SIDE, tables
 from kakudai.analyse.sample import Area
-from kakudai.analyse.steps import HIGHEST, NOISES, evidence
+from kakudai.analyse.steps import HIGHEST, ROUNDED, evidence
 from kakudai.analyse.transform import Phase, coefficients, squares
 
 NAMES = {(2, 2): "4:2:0", (1, 2): "4:2:2", (2, 1): "4:4:0", (1, 1): "4:4:4"}
@@ -97,9 +97,10 @@ def _weigh(planes: Sequence[NDArray[np.float32]], lost: Sequence[NDArray[np.bool
     kept = [np.empty((0, SIDE, SIDE), np.float32)]
     for plane, mask in zip(planes, lost, strict=True):
         cut = squares(plane, start)
-        telling = (np.ptp(cut, axis=(1, 2)) > LIVELY) & ~squares(mask, start).any(axis=(1, 2))
+        flat = cut.reshape(-1, SIDE * SIDE)
+        telling = (flat.max(axis=1) - flat.min(axis=1) > LIVELY) & ~squares(mask, start).any(axis=(1, 2))
         kept.append(cut[telling][:MOST])
-    seen = evidence(coefficients(np.concatenate(kept)), NOISES[0])
+    seen = evidence(coefficients(np.concatenate(kept)), ROUNDED)
     seen[0] = 0.0
     totals = seen[np.arange(SIDE * SIDE), tables("chroma").reshape(100, -1)[:HIGHEST] - 1].sum(axis=1)
     return float(totals.max()), int(totals.argmax()) + 1

@@ -3,7 +3,6 @@
 Only the markers before the first scan are read, by their lengths; no pixel is decoded, and no byte is believed.
 """
 
-import struct
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,16 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakudai.analyse.quantisation import SIDE, quality_of, zigzag
+from kakudai.image.containers import FRAMES, TABLES, jpeg_segments, jpeg_tables
 
-MAX_SEGMENTS = 10_000
-"""Segments and filling bytes before the first scan; a 100-megabyte profile in its parts has 1,600."""
-
-SCAN, END, TABLES = 0xDA, 0xD9, 0xDB
-FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 LOSSLESS = frozenset({0xC3, 0xC7, 0xCB, 0xCF})
-ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
-"""Markers that have no length and no content."""
 
 CHROMA: dict[tuple[float, float], str] = {
     (1, 1): "4:4:4",
@@ -39,7 +32,7 @@ class JpegHistory:
 
     Args:
         quality: 1 to 100 on libjpeg's scale, of brightness.
-        chroma_quality: The same of colour; None for grey.
+        chroma_quality: The same of colour; None for grey, and where all components share a table, as RGB does.
         standard: The tables are exactly libjpeg's of these qualities; else the qualities are those most like them.
         chroma: "4:4:4", "4:2:2", "4:2:0", "4:4:0", "4:1:1", "4:1:0"; "grey"; "CMYK"; or for rarer files the pixels
             across and down that share one colour, as "3x1".
@@ -70,11 +63,16 @@ class Frame:
 def read_jpeg_history(data: bytes) -> JpegHistory | None:
     """Read the header of a JPEG file. None where the bytes are no JPEG, or no header that makes sense.
 
+    Args:
+        data: The file, or what was kept of it: `metadata.jpeg` of a picture.
+
     Source: ITU-T T.81, annex B.
     """
     known: dict[int, NDArray[np.int64]] = {}
     frame: Frame | None = None
-    for marker, body in _segments(data):
+    kept = jpeg_tables(data) or b""
+    for marker, start, end in jpeg_segments(kept):
+        body = kept[start + 4 : end]
         if marker == TABLES:
             known.update(_tables(body))
         elif marker in FRAMES and frame is None:
@@ -84,7 +82,7 @@ def read_jpeg_history(data: bytes) -> JpegHistory | None:
     luma = known[frame.components[0][2]]
     quality, standard = quality_of(luma, "luma")
     chroma_quality = None
-    if len(frame.components) == 3:
+    if len({number for _, _, number in frame.components}) > 1 and len(frame.components) == 3:
         chroma_quality, same = quality_of(known[frame.components[1][2]], "chroma")
         standard = standard and same
     return JpegHistory(
@@ -95,28 +93,6 @@ def read_jpeg_history(data: bytes) -> JpegHistory | None:
         frame.marker in PROGRESSIVE,
         tuple(int(step) for step in luma.ravel()),
     )
-
-
-def _segments(data: bytes) -> list[tuple[int, bytes]]:
-    """Return marker and content of the segments before the first scan, as far as they are whole."""
-    found: list[tuple[int, bytes]] = []
-    position = 2
-    if data[:3] != b"\xff\xd8\xff":
-        return found
-    for _ in range(MAX_SEGMENTS):
-        if position + 4 > len(data) or data[position] != 0xFF:
-            break
-        marker = data[position + 1]
-        if marker in (0xFF, *ALONE):  # 0xFF: a filling byte
-            position += 1 if marker == 0xFF else 2
-            continue
-        (length,) = struct.unpack_from(">H", data, position + 2)
-        end = position + 2 + length
-        if marker in (SCAN, END) or length < 2 or end > len(data):
-            break
-        found.append((marker, data[position + 4 : end] if marker == TABLES or marker in FRAMES else b""))
-        position = end
-    return found
 
 
 def _tables(body: bytes) -> dict[int, NDArray[np.int64]]:

@@ -23,8 +23,11 @@ PATCH = 7
 WANTED = 10_000
 """Patches that are looked at, about."""
 
+NEEDED = 1000
+"""Patches that are needed, which is all of 38x38 pixels: the few of a clean icon are all edges, and look like noise."""
+
 FEWEST = 100
-"""Patches that are needed: fewer have no covariance worth the name."""
+"""Patches that are chosen of them, at least: fewer have no covariance worth the name."""
 
 CUT_OFF = 5
 """Pixels of a patch that may lie at the ends of the range: noise that was cut off there is no longer what it was."""
@@ -67,16 +70,17 @@ def _patches(area: Area, channel: int, step: int) -> NDArray[np.float32]:
 def _variance(parts: list[NDArray[np.float32]]) -> float | None:
     """Return the variance of the noise in patches (n, 49); None where there are too few."""
     patches = np.concatenate(parts)
-    if len(patches) < FEWEST:
+    if len(patches) < NEEDED:
         return None
     square = patches.reshape(-1, PATCH, PATCH)
-    strength = np.square(np.diff(square, axis=1)).sum(axis=(1, 2)) + np.square(np.diff(square, axis=2)).sum(axis=(1, 2))
+    down, across = np.square(np.diff(square, axis=1)), np.square(np.diff(square, axis=2))
+    gradient = down.reshape(len(square), -1).sum(axis=1) + across.reshape(len(square), -1).sum(axis=1)
     chosen = patches
     variance = _floor(chosen)
     for _ in range(ROUNDS):
-        smooth = strength <= GRADIENT * variance
+        smooth = gradient <= GRADIENT * variance
         if smooth.sum() < FEWEST:
-            smooth = strength <= np.partition(strength, FEWEST - 1)[FEWEST - 1]
+            smooth = gradient <= np.partition(gradient, FEWEST - 1)[FEWEST - 1]
         if smooth.sum() == len(chosen):
             break
         chosen = patches[smooth]

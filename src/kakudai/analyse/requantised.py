@@ -19,7 +19,7 @@ FREQUENCIES = zigzag()[:16]
 """The lowest ones, which are seldom zero."""
 
 STRONGER = 1.6
-"""The earlier step must be so many times the last one: nearer ones cannot be told apart, and hardly matter."""
+"""An earlier step must be so many times the last one: nearer ones cannot be told apart, and hardly matter."""
 
 ROUNDING = 0.5
 """Standard deviation of a coefficient that went through whole levels of luma and of RGB between compressions."""
@@ -39,7 +39,7 @@ MILD = 16
 SQUARES = 500
 """How many at most, at each place."""
 
-BLURRED: Noise = ((1.0, 0.3), (2.0, 0.4), (4.0, 0.3))
+BLURRED = Noise(((1.0, 0.3), (2.0, 0.4), (4.0, 0.3)), fine=1)
 """Noise that the last quantisation may have added to the coefficients of another grid."""
 
 
@@ -81,8 +81,10 @@ def _normal(x: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.interp(x, np.arange(-40, 41) / 8.0, _normal_table())
 
 
-def earlier_quality_elsewhere(luma: NDArray[np.float32], phase: Phase, last: NDArray[np.int64]) -> int | None:
-    """Return the quality of a stronger compression on another grid before the last one, or None.
+def earlier_quality_elsewhere(
+    luma: NDArray[np.float32], phase: Phase, last: NDArray[np.int64]
+) -> tuple[int, Phase] | None:
+    """Return the quality of a stronger compression before the last one, and its grid, if that is another; or None.
 
     Shape: luma (h, w), a lively part of the picture; last (64,) steps.
     """
@@ -90,14 +92,14 @@ def earlier_quality_elsewhere(luma: NDArray[np.float32], phase: Phase, last: NDA
     if last[0] > MILD:
         return None
     stronger = (steps >= 2.0 * STRONGER * last[FREQUENCIES]).mean(axis=1) > 0.5
-    best, quality = 0.0, None
+    best, earlier = 0.0, None
     for place in np.ndindex(SIDE, SIDE):
-        cut = squares(luma, place)
-        cut = cut[np.ptp(cut, axis=(1, 2)) > LIVELY][:SQUARES]
+        cut = squares(luma, place).reshape(-1, SIDE * SIDE)
+        cut = cut[cut.max(axis=1) - cut.min(axis=1) > LIVELY][:SQUARES]
         if place == phase or not len(cut):
             continue
         found = coefficients(cut)[:, FREQUENCIES]
         totals = evidence(found, BLURRED)[np.arange(len(FREQUENCIES)), steps - 1].sum(axis=1) * stronger
         if totals.max() > max(best, LEAST, CONVINCING * found.size):
-            best, quality = float(totals.max()), int(totals.argmax()) + 1
-    return quality
+            best, earlier = float(totals.max()), (int(totals.argmax()) + 1, place)
+    return earlier

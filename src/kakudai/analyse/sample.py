@@ -1,7 +1,7 @@
 """The part of a picture that is looked at: all of a small one, squares of a large one, so that time has a limit."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -10,14 +10,11 @@ from numpy.typing import NDArray
 
 from kakudai.image.picture import Pixels, full_scale
 
-WHOLE = 1 << 20
-"""Pixels up to which all of a picture is looked at."""
-
 SIDE = 256
-"""Side of the squares that are taken from larger ones."""
+"""Side of the squares that are taken from large pictures."""
 
 SQUARES = 16
-"""How many there are, at most; they always lie at the same places."""
+"""How many there are, at most; they always lie at the same places. All is looked at where that is not more."""
 
 STEP = 16
 """Squares begin at multiples of this, so that JPEG's grid has one phase in all of them, and halved colour too."""
@@ -61,27 +58,43 @@ def areas(pixels: Pixels, alpha: Pixels | None = None) -> list[Area]:
 
     Shape: pixels (H, W, 1 | 3), alpha (H, W, 1), both uint8, uint16 or float in [0, 1]. What is no number becomes 0.
     """
+    height, width = pixels.shape[:2]
     return [
         _area(pixels[rows, columns], None if alpha is None else alpha[rows, columns])
-        for rows, columns in _places(*pixels.shape[:2])
+        for rows, columns in _places(height, width, SIDE, SQUARES)
     ]
 
 
-def _places(height: int, width: int) -> Iterator[tuple[slice, slice]]:
-    """Yield rows and columns of the rectangles."""
-    if height * width <= WHOLE:
+def thinned(areas: Sequence[Area], side: int) -> list[Area]:
+    """Cut smaller squares out of areas, by the same rule, for what needs fewer pixels.
+
+    Args:
+        areas: Parts of the picture, all of the same size.
+        side: Of the squares, in pixels; there are at most 16 in all.
+    """
+    height, width = areas[0].image.shape[:2]
+    places = list(_places(height, width, side, SQUARES // len(areas)))
+    return [
+        Area(area.image[rows, columns], None if area.visible is None else area.visible[rows, columns])
+        for area in areas
+        for rows, columns in places
+    ]
+
+
+def _places(height: int, width: int, side: int, most: int) -> Iterator[tuple[slice, slice]]:
+    """Yield rows and columns of the rectangles: all in one, or of squares at most so many."""
+    if height * width <= most * side**2:
         yield slice(0, height), slice(0, width)
         return
-    down = max(1, min(height // SIDE, SQUARES, round(math.sqrt(SQUARES * height / width))))
-    across = max(1, min(width // SIDE, SQUARES // down))
-    for top, left in product(_starts(height, down), _starts(width, across)):
-        yield slice(top, top + SIDE), slice(left, left + SIDE)
+    down = max(1, min(height // side, most, round(math.sqrt(most * height / width))))
+    across = max(1, min(width // side, most // down))
+    for top, left in product(_starts(height, down, side), _starts(width, across, side)):
+        yield slice(top, top + side), slice(left, left + side)
 
 
-def _starts(size: int, count: int) -> list[int]:
+def _starts(size: int, count: int, side: int) -> list[int]:
     """Spread squares over a side: in the middles of equal parts."""
-    room = max(0, size - SIDE)
-    return [int(room * (2 * index + 1) / (2 * count)) // STEP * STEP for index in range(count)]
+    return [max(0, int(size * (2 * index + 1) / (2 * count) - side / 2)) // STEP * STEP for index in range(count)]
 
 
 def _area(pixels: Pixels, alpha: Pixels | None) -> Area:

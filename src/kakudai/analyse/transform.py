@@ -32,6 +32,9 @@ def _basis() -> NDArray[np.float32]:
 
 BASIS = _basis()
 
+BOTH = np.kron(BASIS, BASIS)
+"""The cosines of both directions. Shape: (frequency 64, place 64), row by row."""
+
 
 def squares(plane: NDArray[Any], phase: Phase) -> NDArray[Any]:
     """Cut a plane into the whole squares of a grid. Shape: (h, w) -> (squares, 8, 8)."""
@@ -46,8 +49,8 @@ def coefficients(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
     Convention: 128 is subtracted first, as JPEG does. Source: ITU-T T.81, A.3.3.
     """
-    result: NDArray[np.float32] = BASIS @ (values - np.float32(128.0)) @ BASIS.T
-    return result.reshape(-1, SIDE * SIDE)
+    result: NDArray[np.float32] = (values.reshape(-1, SIDE * SIDE) - np.float32(128.0)) @ BOTH.T
+    return result
 
 
 def vanished_shares(planes: list[NDArray[np.float32]]) -> NDArray[np.float64]:

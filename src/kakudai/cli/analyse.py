@@ -67,9 +67,8 @@ def _analyse(found: Found | Assignment, max_pixels: int) -> "Analysis":
         raise found.error or PictureUnreadable(f"{found.source} cannot be read", "name another file")
     source = read_standard_input() if found.path == Path(STREAM) else found.path
     picture = read_image(source, max_pixels=max_pixels)
-    is_jpeg = picture.metadata.format == "jpeg"
-    data = b"" if not is_jpeg else source if isinstance(source, bytes) else source.read_bytes()
-    return analyse_picture(picture.color, read_jpeg_history(data), picture.alpha)
+    jpeg = picture.metadata.jpeg
+    return analyse_picture(picture.color, read_jpeg_history(jpeg) if jpeg else None, picture.alpha)
 
 
 def details(analysis: "Analysis") -> list[str]:
@@ -89,7 +88,7 @@ def details(analysis: "Analysis") -> list[str]:
 
 
 def _file(analysis: "Analysis") -> str:
-    jpeg = analysis.jpeg
+    jpeg = analysis.compression.jpeg
     if jpeg is None:
         return ""
     tables = "libjpeg's tables" if jpeg.standard else "other tables, most like these of libjpeg"
@@ -99,7 +98,7 @@ def _file(analysis: "Analysis") -> str:
 
 
 def _pixels(analysis: "Analysis") -> str:
-    grid = analysis.grid
+    grid = analysis.compression.grid
     if grid is None:
         return "no trace of JPEG"
     colour = f", colour {grid.chroma} of quality {grid.chroma_quality}" if grid.chroma else ""

@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kakudai.analyse import Analysis, analyse_picture, read_jpeg_history
+from kakudai.analyse import (
+    Area,
+    Compression,
+    areas,
+    drawn_probability,
+    find_compression,
+    noise_level,
+    read_jpeg_history,
+)
 from kakudai.degrade.strength import strength_of_noise, strength_of_quality, together
 from kakudai.image.picture import Picture
 from kakudai.models.shipped import Style
@@ -35,38 +43,45 @@ class Choice:
 
 
 def choose(picture: Picture, styles: Sequence[Style], strength: int | None) -> Choice:
-    """Decide what the user has left open.
+    """Decide what the user has left open. Only what is needed for it is looked at.
 
     Args:
         picture: The picture, with what its file says of its compression.
-        styles: What may be chosen from; with only one, or with none, the style is no question and no reason.
+        styles: What may be chosen from; with only one the style is no question, with none it does not matter.
         strength: What the user wants removed, 0 to 100; None leaves it to the picture.
     """
-    jpeg = picture.metadata.jpeg
-    analysis = analyse_picture(picture.color, read_jpeg_history(jpeg) if jpeg else None, picture.alpha)
-    seen: Style = "art" if analysis.drawn is not None and analysis.drawn > 0.5 else "photo"
-    style = styles[0] if len(styles) == 1 else seen
+    parts = areas(picture.color, picture.alpha)
+    style = styles[0] if len(styles) == 1 else _style_of(parts)
     reasons = []
     if len(styles) > 1:
-        reasons.append({"art": "drawn", "photo": "photograph"}[seen])
+        reasons.append({"art": "drawn", "photo": "photograph"}[style])
     if strength is None:
-        strength, why = strength_of(analysis, grain=style == "photo")
+        jpeg = picture.metadata.jpeg
+        compression = find_compression(parts, read_jpeg_history(jpeg) if jpeg else None)
+        strength, why = strength_of(compression, noise_level(parts) if style == "photo" else None)
         reasons.append(why)
     return Choice(style, strength, ", ".join(reasons))
 
 
-def strength_of(analysis: Analysis, *, grain: bool) -> tuple[int, str]:
+def strength_of(compression: Compression, noise: float | None) -> tuple[int, str]:
     """Return the strength of denoising that fits the damage of a picture, 0 to 100, and what it was seen by.
 
     Args:
-        analysis: Of the picture.
-        grain: Noise counts, too; in drawings it does not, for their paper and dots look like it.
+        compression: What JPEG did to it.
+        noise: In levels of 255; None where it does not count, as in drawings, whose paper and dots look like it.
     """
     parts, words = [], []
-    if analysis.quality is not None and analysis.quality < (CLEAN_QUALITY if analysis.jpeg else CLEAN_TRACES):
-        parts.append(strength_of_quality(analysis.quality))
-        words.append(f"JPEG quality {analysis.quality}" + (f", {analysis.chroma}" if analysis.chroma else ""))
-    if grain and analysis.noise is not None and analysis.noise > GRAIN:
-        parts.append(strength_of_noise(analysis.noise))
-        words.append(f"noise {analysis.noise:.0f}")
+    quality = compression.quality
+    if quality is not None and quality < (CLEAN_QUALITY if compression.jpeg else CLEAN_TRACES):
+        parts.append(strength_of_quality(quality))
+        words.append(compression.describe())
+    if noise is not None and noise > GRAIN:
+        parts.append(strength_of_noise(noise))
+        words.append(f"noise {noise:.0f}")
     return (round(100 * together(*parts)), ", ".join(words)) if parts else (0, "clean")
+
+
+def _style_of(parts: Sequence[Area]) -> Style:
+    """Say what a picture is; a photograph where there is too little of it to tell."""
+    drawn = drawn_probability(parts)
+    return "art" if drawn is not None and drawn > 0.5 else "photo"

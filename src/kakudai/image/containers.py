@@ -18,9 +18,20 @@ Dpi: TypeAlias = "tuple[float, float] | None"
 INCH = 0.0254
 """Metres."""
 
-SCAN, TABLES = 0xDA, 0xDB
+SCAN, END, TABLES = 0xDA, 0xD9, 0xDB
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-"""Markers of JPEG: pixels begin; quantisation tables; frame headers."""
+"""Markers of JPEG: pixels begin; the file ends; quantisation tables; frame headers."""
+
+ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
+"""Markers of JPEG that have no length and no content."""
+
+MARKER = re.compile(rb"\xff[^\x00\xff]")
+
+MAX_SEGMENTS = 10_000
+"""Segments of a JPEG before its pixels; a 100-megabyte profile in its parts has 1,600."""
+
+MAX_TABLES = 2048
+"""Bytes of tables and frame headers; four tables of 16 bits and a header of four components have 550."""
 
 
 def plausible(dpi: Dpi) -> Dpi:
@@ -85,14 +96,27 @@ def png_with(data: bytes, dpi: Dpi, block: bytes | None, xmp: bytes | None) -> l
 
 
 def jpeg_segments(data: bytes) -> Iterator[tuple[int, int, int]]:
-    """Yield marker, start and end of the leading application segments."""
+    """Yield marker, start and end of the whole segments before the pixels; `data` is bytes, or a mapped file.
+
+    What else stands between them, filling bytes for one, is passed over, as decoders do.
+
+    Source: ITU-T T.81, annex B.
+    """
     position = 2
-    while position + 4 <= len(data) and data[position] == 0xFF and 0xE0 <= data[position + 1] <= 0xEF:
-        end = position + 2 + struct.unpack_from(">H", data, position + 2)[0]
-        if end > len(data):
+    for _ in range(MAX_SEGMENTS):
+        found = MARKER.search(data, position)
+        if found is None:
             return
-        yield data[position + 1], position, end
-        position = end
+        start = found.start()
+        marker, position = data[start + 1], start + 2
+        if marker in ALONE:
+            continue
+        if marker in (SCAN, END) or start + 4 > len(data):
+            return
+        position += struct.unpack_from(">H", data, start + 2)[0]
+        if position < start + 4 or position > len(data):
+            return
+        yield marker, start, position
 
 
 def jpeg_tables(data: bytes) -> bytes | None:
@@ -100,21 +124,23 @@ def jpeg_tables(data: bytes) -> bytes | None:
 
     None where they are not whole. What stands before them, and pixels, are left out.
     """
-    position, kept = 2, b"\xff\xd8"
-    while position + 4 <= len(data) and data[position] == 0xFF:
-        marker, end = data[position + 1], position + 2 + struct.unpack_from(">H", data, position + 2)[0]
-        if marker == SCAN or end > len(data):
-            break
-        kept += data[position:end] if marker == TABLES or marker in FRAMES else b""
-        position = end
-    return kept if len(kept) > 2 else None
+    if data[:3] != b"\xff\xd8\xff":
+        return None
+    kept, size = [], 2
+    for marker, start, end in jpeg_segments(data):
+        if marker == TABLES or marker in FRAMES:
+            size += end - start
+            if size > MAX_TABLES:
+                break
+            kept.append(data[start:end])
+    return b"\xff\xd8" + b"".join(kept) if kept else None
 
 
 def jpeg_dpi(data: bytes) -> Dpi:
     """Return the resolution in a JPEG's JFIF segment, or None."""
-    for _, start, end in jpeg_segments(data):
-        body = data[start + 4 : end]
-        if body[:5] == b"JFIF\0" and len(body) >= 12:
+    for marker, start, end in jpeg_segments(data):
+        body = data[start + 4 : start + 18]
+        if marker == 0xE0 and body[:5] == b"JFIF\0" and len(body) >= 12 and end - start >= 16:
             unit, across, down = struct.unpack_from(">BHH", body, 7)
             factor = {1: 1.0, 2: 2.54}.get(unit, 0.0)
             return (across * factor, down * factor) if factor and across and down else None
@@ -124,7 +150,9 @@ def jpeg_dpi(data: bytes) -> Dpi:
 def jpeg_with(data: bytes, dpi: Dpi, block: bytes | None) -> list[bytes | memoryview]:
     """Return the pieces of a JPEG with this resolution and EXIF block, which must fit one segment."""
     kept, rest = b"", 2
-    for _, start, end in jpeg_segments(data):
+    for marker, start, end in jpeg_segments(data):
+        if not 0xE0 <= marker <= 0xEF:
+            break
         rest = end
         if data[start + 4 : start + 9] != b"JFIF\0":
             kept += data[start:end]

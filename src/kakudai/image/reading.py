@@ -106,8 +106,7 @@ def _decode(file: BinaryIO, entry: Format, name: str, max_pixels: int) -> Pictur
         pixels, fields = vips.decode(file, entry, check) if entry.loader else bmp.decode(file, check)
         file.seek(0)
         notes, dpi, block, turn = _statements(file, entry, fields)
-        file.seek(0)
-        tables = containers.jpeg_tables(file.read(1 << 20)) if entry.name == "jpeg" else None
+        tables = _compression(file) if entry.name == "jpeg" else None
     except vips.Broken as error:
         raise PictureUnreadable(
             f"{name} is a damaged or unsupported {entry.name.upper()} file: {error}",
@@ -156,7 +155,8 @@ def _statements(
         if gamma and abs(gamma * 2.2 - 1.0) > 0.05:
             notes.append(f"the file's gamma of {gamma:g} was not applied; its values were taken as sRGB")
     elif entry.name == "jpeg":
-        dpi = containers.jpeg_dpi(file.read(1 << 17))
+        with _mapped(file) as data:
+            dpi = containers.jpeg_dpi(data)
     if frames > 1:
         notes.append(f"only the first of {frames} {'pages' if entry.name == 'tiff' else 'frames'} was read")
     dpi = containers.plausible(dpi) or containers.plausible(exif.resolution(block))
@@ -164,6 +164,12 @@ def _statements(
     if block and upright is None:
         notes.append("the EXIF block is damaged and was dropped")
     return notes, dpi, upright, turn
+
+
+def _compression(file: BinaryIO) -> bytes | None:
+    """Return what the header of a JPEG says of its compression."""
+    with _mapped(file) as data:
+        return containers.jpeg_tables(data)
 
 
 @contextlib.contextmanager
