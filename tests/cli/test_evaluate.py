@@ -16,6 +16,7 @@ from kakudai.evaluate.cost import measure_cost, peak_memory, picture_for_timing
 from kakudai.image.files import read_image, write_image
 from kakudai.image.picture import Picture
 from kakudai.image.resize import resize
+from kakudai.models import find_model
 
 
 @pytest.fixture(autouse=True)
@@ -171,11 +172,12 @@ def test_features(folder: Path, capsys) -> None:
     assert index == json.loads((folder / "seen/here/index.json").read_text())
     assert (index["picture"], index["model"], index["area"]) == ("Own/a.png", "photo-x2", "24x20+3+4")
     assert "of 72x60 pixels 24x20+3+4 are looked at" in output.err
-    assert len(index["layers"]) == 7
+    model = find_model("photo-x2")
+    assert len(index["layers"]) == json.loads(model.card["arguments"])["blocks"] + 2
     assert read_image(folder / "seen/here" / index["layers"][0]["file"]).width > 100
     assert run(["features", "Own/a.png", "--crop", "16", "--pixel", "3,30", "--same-range"]) == 0
     output = capsys.readouterr()
-    assert "receptive field: 15x" in output.out
+    assert f"receptive field: {2 * (model.halo or 0) + 1}x" in output.out
     assert "written: features-photo-x2" in output.err
     assert run(["features", "Own/a.png", "--crop", "16", "--all", "-o", "all"]) == 0
     assert "DepthToSpace" in capsys.readouterr().out

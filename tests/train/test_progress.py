@@ -27,7 +27,7 @@ def smooth_picture(height: int, width: int) -> np.ndarray:
 def test_original_bicubic_and_every_epoch_are_kept(tmp_path: Path) -> None:
     original = smooth_picture(41, 50)
     Image.fromarray(original).save(tmp_path / "picture.png")
-    recipe = SimpleNamespace(progress_picture=tmp_path / "picture.png", color="luma", scale=2)
+    recipe = SimpleNamespace(progress_picture=tmp_path / "picture.png", color="luma", scale=2, damage=None)
     progress = Progress(recipe, tmp_path / "run")
     network = ECBSR(channels=16, blocks=1).eval()
     progress.keep(network, 1)
@@ -40,7 +40,7 @@ def test_original_bicubic_and_every_epoch_are_kept(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    recipe = SimpleNamespace(progress_picture=tmp_path / "missing.png", color="luma", scale=2)
+    recipe = SimpleNamespace(progress_picture=tmp_path / "missing.png", color="luma", scale=2, damage=None)
     with pytest.raises(RecipeError, match=r"progress_picture: .*missing\.png"):
         Progress(recipe, tmp_path)
 
