@@ -23,27 +23,43 @@ def alarms(root: Path) -> dict[str, Any]:
     """What is found in pictures that were never JPEG: grids, earlier compressions; noise of icons."""
     grids: dict[str, dict[str, int | None]] = defaultdict(dict)
     once: dict[str, dict[str, Any]] = {}
-    earlier = []
     for name, stem, picture in pictures(root, SETS):
-        image = on_white(picture)
-        if name == "BSD100" or stem in (were := once_jpeg(root, name)):
+        if name == "BSD100" or stem in once_jpeg(root, name):
             grid = find_grid(areas(picture.color, picture.alpha))
-            source = "" if name == "BSD100" else were[stem]
+            source = "" if name == "BSD100" else once_jpeg(root, name)[stem]
             once[f"{name} {stem}"] = {"source": source, "quality": None if grid is None else grid.quality}
-        else:
-            for version, color, alpha in _never_jpeg(picture, image):
-                grid = find_grid(areas(color, alpha))
-                grids[version][f"{name} {stem}"] = None if grid is None else grid.quality
-        for quality in (30, 75, 95, 98, 100) if name != "BSD100" or int(stem[-3:]) % 5 == 0 else ():
-            file, pixels = encoded(image, quality, "4:2:0")
-            earlier.append(find_compression(areas(pixels), read_jpeg_history(file)).earlier)
-    icons = [_icon(side, number) for side in ICONS for number in range(40)]
-    levels = [noise_level(areas(icon)) for icon in icons]
-    noisy = {
-        str(side): max((v for v in levels[40 * n : 40 * n + 40] if v is not None), default=None)
-        for n, side in enumerate(ICONS)
-    }
-    return {"grids": grids, "once JPEG": once, "earlier": earlier, "icons": noisy}
+            continue
+        for version, color, alpha in _never_jpeg(picture, on_white(picture)):
+            grid = find_grid(areas(color, alpha))
+            grids[version][f"{name} {stem}"] = None if grid is None else grid.quality
+    for times in (1, 2, 3, 4, 6):
+        for number in range(40):
+            enlarged = np.kron(_icon(32, 2 * number + 1), np.ones((times, times, 1), np.uint8))
+            grid = find_grid(areas(enlarged))
+            grids[f"flat icons of 32 pixels, each repeated {times}x{times}"][str(number)] = (
+                None if grid is None else grid.quality
+            )
+    return {"grids": grids, "once JPEG": once, "earlier": earlier(root), "icons": icons()}
+
+
+def earlier(root: Path) -> list[int | None]:
+    """What is said of compressions before the only one, in files of which the header is read."""
+    found = []
+    for name, stem, picture in pictures(root, [name for name in SETS if name != "BSD100"]):
+        if stem not in once_jpeg(root, name):
+            for quality in (20, 30, 40, 50, 60, 75, 85, 90, 95, 98, 100):
+                file, pixels = encoded(on_white(picture), quality, "4:2:0")
+                found.append(find_compression(areas(pixels), read_jpeg_history(file)).earlier)
+    return found
+
+
+def icons() -> dict[str, float | None]:
+    """The largest noise that is found in 40 clean icons of each size."""
+    found = {}
+    for side in ICONS:
+        levels = [noise_level(areas(_icon(side, number))) for number in range(40)]
+        found[str(side)] = max((level for level in levels if level is not None), default=None)
+    return found
 
 
 def _never_jpeg(picture: Picture, image: Colour) -> Iterator[tuple[str, Any, Any]]:

@@ -35,7 +35,7 @@ ALARMS = """
 ## False alarms
 
 JPEG found in pictures of anime, comic and kodak4 that were never JPEG, as they are and changed in ways that look a
-little like it.
+little like it; and in pixel art of our own.
 
 | pictures | JPEG found | lowest quality |
 |---|---|---|
@@ -53,8 +53,8 @@ BSD = """
 BSD100 has no list of sources. Of its {count} pictures {found} have traces of JPEG, of quality {low} to {high}: they
 were JPEGs before they got into the set.
 
-A stronger compression before the last, claimed of files that were compressed once (q 30, 75, 95, 98, 100): {earlier} of
-{files}; and from pixels alone, in the table above: {pixels} of {once}.
+A stronger compression before the last, claimed of files of pictures that were compressed once only, at q 20 to 100:
+{earlier} of {files}; and from pixels alone, in the first table of qualities: {pixels} of {once}.
 
 Noise claimed of {icons} clean icons of a few flat shapes, the largest of 40 for each side, in levels of 255:
 {levels}.

@@ -30,7 +30,7 @@ def test_a_jpeg_file_is_described(photograph: Pixels) -> None:
     Image.fromarray(photograph).save(file, "JPEG", quality=61, subsampling=2)
     data = file.getvalue()
     found = analyse_picture(read_image(data).color, read_jpeg_history(data))
-    assert (found.quality, found.chroma) == (61, "4:2:0")
+    assert (found.compression.quality, found.compression.chroma) == (61, "4:2:0")
     assert found.describe().startswith("photograph, JPEG quality 61, 4:2:0")
     fields = json.loads(json.dumps(found.as_json()))
     assert fields["jpeg"]["quality"] == fields["quality"] == fields["grid"]["quality"] == 61
@@ -65,7 +65,7 @@ def test_any_size_and_depth_has_an_answer(size: tuple[int, int], dtype: type) ->
             assert json.loads(json.dumps(found.as_json()))["width"] == size[1]
             assert found.describe()
             too_small = size[0] * size[1] < SMALLEST or (mask is not None and not mask.any())
-            if mask is None or too_small:
+            if too_small or min(size) >= 32:
                 assert found.describe().startswith("too small to tell") == too_small
 
 
@@ -81,7 +81,7 @@ def test_the_same_picture_has_the_same_answer(photograph: Pixels) -> None:
     assert image.shape[0] * image.shape[1] > 1 << 20
     found = analyse_picture(image)
     assert found == analyse_picture(image)
-    assert found.quality == 70
+    assert found.compression.quality == 70
 
 
 def test_a_large_picture_takes_seconds_at_most(photograph: Pixels) -> None:

@@ -76,6 +76,30 @@ def test_clipped_and_coarse_tones_are_not_taken_for_jpeg(photograph: Pixels, dra
         assert find_grid(areas(image // 8 * 8)) is None
 
 
+@pytest.mark.parametrize("times", [1, 2, 3, 4, 6])
+def test_pixel_art_is_not_taken_for_jpeg(times: int) -> None:
+    """Squares of a few flat tones have coefficients that are multiples of something."""
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        colours, side = rng.integers(0, 256, (8, 3)).astype(np.uint8), int(rng.choice([16, 24, 32, 48]))
+        sprite = np.zeros((side, side), int)
+        y, x = np.mgrid[:side, :side]
+        for index in range(1, 8):
+            (top, left), reach = rng.integers(0, side, 2), rng.integers(2, side // 2, 2)
+            inside = np.hypot((y - top) / reach[0], (x - left) / reach[1]) < 1.0
+            box = (abs(y - top) < reach[0] / 2) & (abs(x - left) < reach[1] / 2)
+            sprite[inside if index % 2 else box] = index
+        assert find_grid(areas(np.kron(colours[sprite], np.ones((times, times, 1), np.uint8)))) is None
+
+
+def test_dots_of_print_are_not_taken_for_jpeg() -> None:
+    y, x = np.mgrid[:256, :256]
+    for period in (3, 4, 6, 8, 10.7):
+        dots = np.sin(2 * np.pi * x / period) + np.sin(2 * np.pi * y / period) + x / 128 - 1 > 0
+        for dark, light in ((0, 255), (30, 220)):
+            assert find_grid(areas(np.where(dots, light, dark).astype(np.uint8)[..., None])) is None
+
+
 def test_tables_of_other_programs_get_the_nearest_quality(photograph: Pixels) -> None:
     file = io.BytesIO()
     steps = [round(step * 1.5) for step in np.sqrt(tables("luma")[59].ravel() * 20)]

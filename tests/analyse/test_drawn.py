@@ -35,18 +35,17 @@ def test_every_measure_has_its_weight(photograph: Pixels) -> None:
     assert all(np.isfinite(value) for value in measures.values())
 
 
-def test_of_small_pictures_less_is_measured(photograph: Pixels) -> None:
-    whole = drawn_measures(areas(photograph))
-    assert whole is not None
-    for height, width in ((16, 16), (24, 24), (8, 300), (4, 300), (31, 40)):
-        found = drawn_measures(areas(np.ascontiguousarray(photograph[:height, :width])))
-        assert found is not None
-        assert found.keys() < whole.keys()
-    assert drawn_measures(areas(photograph[:11, :11])) is None
-    assert drawn_probability(areas(photograph[:1, :1])) is None
+def test_a_size_that_is_too_small_has_the_measures_of_the_one_before(photograph: Pixels) -> None:
+    found = drawn_measures(areas(np.ascontiguousarray(photograph[:24, :24])))
+    assert found is not None
+    assert found["steps_50_4"] == found["steps_50_2"] != found["steps_50_1"]
+    narrow = drawn_measures(areas(np.ascontiguousarray(photograph[:8])))
+    assert narrow is not None
+    assert narrow["steps_50_2"] == narrow["steps_50_1"]
+    assert drawn_measures(areas(photograph[:7])) is None
 
 
-@pytest.mark.parametrize("side", [16, 24, 32, 48])
+@pytest.mark.parametrize("side", [16, 24, 31, 48])
 def test_icons_are_drawn(side: int) -> None:
     for seed in range(6):
         rng = np.random.default_rng(seed)
@@ -56,6 +55,12 @@ def test_icons_are_drawn(side: int) -> None:
             icon[np.hypot(y - middle[0], x - middle[1]) < 0.3] = rng.integers(0, 256, 3)
         assert probability(icon) > 0.5
         assert probability(icon, round_mask(side, side)) > 0.5
+
+
+@pytest.mark.parametrize("side", [12, 16, 24, 31])
+def test_of_tiny_photographs_nothing_is_said(photograph: Pixels, side: int) -> None:
+    assert drawn_probability(areas(resize(photograph, (side, side)))) is None
+    assert drawn_probability(areas(np.zeros((11, 11, 3), np.uint8))) is None
 
 
 def test_small_photographs_are_not(photograph: Pixels) -> None:

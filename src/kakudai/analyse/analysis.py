@@ -41,21 +41,6 @@ class Analysis:
     enlarged: float | None
     grey: bool
 
-    @property
-    def jpeg(self) -> JpegHistory | None:
-        """What the header of its file says, where that is a JPEG."""
-        return self.compression.jpeg
-
-    @property
-    def quality(self) -> int | None:
-        """The lowest JPEG quality that it went through; None where none shows."""
-        return self.compression.quality
-
-    @property
-    def chroma(self) -> str | None:
-        """How colour was kept by JPEG; None where that is not known."""
-        return self.compression.chroma
-
     def as_json(self) -> dict[str, Any]:
         """Return what JSON can hold, rounded to what is known; what JPEG did stands beside the rest."""
         fields = asdict(self)

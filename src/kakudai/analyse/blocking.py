@@ -28,6 +28,10 @@ pictures of quality 95 have 0.02 and more."""
 FLAT = 0.2
 """Squares whose neighbouring pixels differ by less, in levels on average, say nothing."""
 
+TONES = 5
+"""Different levels that a square needs: with fewer, as pixel art and dots of print have them, its coefficients are
+multiples of something whatever was done to them; transforms leave more."""
+
 ENOUGH = 600
 """Squares that are wanted, even if pixels in them are cut off."""
 
@@ -133,13 +137,20 @@ def _telling_squares(
     """
     cut = np.concatenate([squares(luma, phase) for luma in lumas])
     clipped = np.concatenate([squares(area.lost, phase) for area in areas]).reshape(-1, SQUARE).sum(axis=1)
-    change = _change(cut)
-    telling = np.flatnonzero(change > FLAT)
+    telling = np.flatnonzero(_change(cut) > FLAT)
+    telling = telling[_tones(cut[telling]) >= TONES]
     telling = telling[np.argsort(clipped[telling], kind="stable")]
     whole = int((clipped[telling] == 0).sum())
     if whole > MOST:
         return cut[telling[np.linspace(0, whole - 1, MOST).astype(np.intp)]], False
     return cut[telling[: max(whole, ENOUGH)]], whole < min(ENOUGH, len(telling))
+
+
+def _tones(cut: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Count the levels in each square. Shape: (n, 8, 8) -> (n,)."""
+    ordered = np.sort(cut.reshape(-1, SQUARE), axis=1)
+    result: NDArray[np.intp] = 1 + np.count_nonzero(np.diff(ordered, axis=1), axis=1)
+    return result
 
 
 def _change(cut: NDArray[np.float32]) -> NDArray[np.float32]:

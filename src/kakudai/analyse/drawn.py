@@ -1,10 +1,9 @@
 """Drawn or photographed? A few measures of the picture, weighed by a logistic model of our own.
 
-Drawings have areas of one colour, few colours, dark lines, and edges with two tones and quiet on both sides;
+Drawings have areas of one colour, strong colours, dark lines, and edges with two tones and quiet on both sides;
 photographs vary a little everywhere. Damage blurs the difference at full size, so all is measured again at half and at
 a quarter of it. What has transparent parts is nearly always drawn. The weights in drawn.toml were found by
-training/drawn_or_photo.py from pictures most of which were damaged. What cannot be measured has no voice: the mean over
-all pictures stands in for it.
+training/drawn_or_photo.py from pictures most of which were damaged.
 """
 
 import tomllib
@@ -22,7 +21,17 @@ SIZES = {1: SIDE // 2, 2: SIDE, 4: SIDE}
 """Pixels, on a side, of which the mean is taken first -> side of the squares that are looked at in large pictures."""
 
 SMALLEST = 128
-"""Visible pixels that are needed: a round icon of 16 pixels has 161."""
+"""Visible pixels that are needed."""
+
+TINY = 1024
+"""Visible pixels below which there are too few edges and squares for statistics; there only colours are counted."""
+
+OWN_COLOUR = 0.6
+"""Share of the pixels of a tiny picture that there are colours for: of vector icons of 12 to 31 pixels 95 to 100 % have
+less, of photographs shrunk to that size 1 or 2 %. What has more may be anything."""
+
+ICON = 0.95
+"""Probability that is told of a tiny picture with few colours, or with transparent parts."""
 
 SQUARE = 8
 """Side of the squares whose contrast and edges are measured, in pixels."""
@@ -38,6 +47,11 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 def drawn_probability(areas: Sequence[Area]) -> float | None:
     """Return how likely it is that the picture was drawn, 0 to 1; None where there is too little of it to tell."""
+    visible = visible_pixels(areas)
+    if visible < SMALLEST:
+        return None
+    if visible < TINY:
+        return ICON if _is_icon(areas) else None
     measures = drawn_measures(areas)
     if measures is None:
         return None
@@ -49,6 +63,28 @@ def drawn_probability(areas: Sequence[Area]) -> float | None:
     return float(1.0 / (1.0 + np.exp(-np.clip(score, -30.0, 30.0))))
 
 
+def _seen(area: Area) -> NDArray[np.bool_]:
+    return np.ones(area.image.shape[:2], np.bool_) if area.visible is None else area.visible
+
+
+def visible_pixels(areas: Sequence[Area]) -> int:
+    """Count the pixels that are not hidden."""
+    return sum(int(_seen(area).sum()) for area in areas)
+
+
+def _is_transparent(areas: Sequence[Area]) -> bool:
+    """Say whether more than a hundredth is hidden."""
+    return visible_pixels(areas) < 0.99 * sum(area.image[..., 0].size for area in areas)
+
+
+def _is_icon(areas: Sequence[Area]) -> bool:
+    """Say whether a tiny picture has few colours, or transparent parts."""
+    if _is_transparent(areas):
+        return True
+    colours = np.concatenate([np.rint(area.image).reshape(-1, area.channels) for area in areas])
+    return len(np.unique(colours, axis=0)) < OWN_COLOUR * len(colours)
+
+
 @cache
 def _model() -> dict[str, dict[str, float]]:
     model: dict[str, dict[str, float]] = tomllib.loads(files("kakudai.analyse").joinpath("drawn.toml").read_text())
@@ -56,16 +92,18 @@ def _model() -> dict[str, dict[str, float]]:
 
 
 def drawn_measures(areas: Sequence[Area]) -> dict[str, float] | None:
-    """Measure what tells drawings from photographs, as far as the picture is large enough; None if it is too small."""
-    visible = [1.0 if area.visible is None else float(area.visible.mean()) for area in areas]
-    if sum(share * area.image[..., 0].size for share, area in zip(visible, areas, strict=True)) < SMALLEST:
-        return None
-    found = {"transparent": float(np.mean(visible) < 0.99)}
+    """Measure what tells drawings from photographs; None if the picture is narrower than a square.
+
+    A size that the picture is too small for has the measures of the one before.
+    """
+    found = {"transparent": float(_is_transparent(areas))}
+    measures: dict[str, float] = {}
     for size, side in SIZES.items():
         planes, seen = _shrunk(thinned(areas, side), size)
         if min(planes.shape[2:]) >= SQUARE and seen.any():
-            found |= {f"{name}_{size}": value for name, value in _measures(planes, seen)}
-    return found
+            measures = dict(_measures(planes, seen))
+        found |= {f"{name}_{size}": value for name, value in measures.items()}
+    return found if measures else None
 
 
 def _shrunk(areas: Sequence[Area], size: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -74,10 +112,7 @@ def _shrunk(areas: Sequence[Area], size: int) -> tuple[NDArray[np.float32], NDAr
     Shape: colours (3, n, h, w) in levels of 255, grey as three equal channels; where they are visible (n, h, w).
     """
     planes = np.stack([np.moveaxis(area.image, 2, 0) for area in areas], axis=1)
-    if any(area.visible is not None for area in areas):
-        seen = np.stack([np.ones(planes.shape[2:], bool) if area.visible is None else area.visible for area in areas])
-    else:
-        seen = np.ones(planes.shape[1:], np.bool_)
+    seen = np.stack([_seen(area) for area in areas])
     while size > 1:
         height, width = (length // 2 * 2 for length in seen.shape[1:])
         planes, seen = planes[..., :height, :width], seen[..., :height, :width]
@@ -92,9 +127,8 @@ def _measures(planes: NDArray[np.float32], seen: NDArray[np.bool_]) -> Iterator[
     """Yield the measures of one size, by name. Shape: planes (3, n, h, w), seen (n, h, w)."""
     luma = np.tensordot(LUMA, planes, 1)
     steps = _steps(planes, seen)
-    yield from _colours(planes[:, seen])
+    yield from _percentiles("strong", np.ptp(planes[:, seen][:, ::5], axis=0), (50, 90))
     yield "steps_none", _share(steps < 0.5)
-    yield "steps_tail", float(np.log((np.square(steps).sum() + 1.0) * len(steps) / (steps.sum() ** 2 + 1.0) + 1.0))
     yield from _percentiles("steps", steps[::4], (25, 50, 75, 90))
     yield from _ink(luma, seen)
     cut = np.concatenate([squares(plane, (0, 0)) for plane in luma]).reshape(-1, SQUARE * SQUARE)
@@ -117,18 +151,6 @@ def _percentiles(name: str, values: NDArray[np.float32], shares: tuple[int, ...]
         yield f"{name}_{share}", float(np.log2(1.0 + value))
 
 
-def _colours(colours: NDArray[np.float32]) -> Iterator[tuple[str, float]]:
-    """Yield how many colours (3, n) there are, how much the most frequent one covers, and how strong they are."""
-    level = (colours * np.float32(16.0 / 256.0)).astype(np.intp)
-    counts = np.bincount(256 * level[0] + 16 * level[1] + level[2], minlength=1)
-    share = counts[counts > 0] / max(1, counts.sum())
-    yield "colours", float(-(share * np.log2(share)).sum())
-    yield "paper", float(share.max(initial=0.0))
-    most, least = (extreme(extreme(colours[0], colours[1]), colours[2]) for extreme in (np.maximum, np.minimum))
-    yield "grey", _share(most - least < 8.0)
-    yield from _percentiles("strong", (most - least)[::5], (50, 90))
-
-
 def _steps(planes: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Return the largest difference of a channel between each pixel and its right, and its lower neighbour."""
     down = np.abs(np.diff(planes, axis=2)).max(axis=0)[seen[:, 1:] & seen[:, :-1]]
@@ -137,16 +159,13 @@ def _steps(planes: NDArray[np.float32], seen: NDArray[np.bool_]) -> NDArray[np.f
 
 
 def _ink(luma: NDArray[np.float32], seen: NDArray[np.bool_]) -> Iterator[tuple[str, float]]:
-    """Yield how much there is of thin dark, and of thin light, on what is wider: closings and openings."""
-    if min(luma.shape[1:]) <= 4 * LINE:
-        return
-    inner = luma[:, 2 * LINE : -2 * LINE, 2 * LINE : -2 * LINE]
-    known = seen[:, 2 * LINE : -2 * LINE, 2 * LINE : -2 * LINE]
-    dark = (_around(_around(luma, np.maximum), np.minimum) - inner)[known]
-    light = (inner - _around(_around(luma, np.minimum), np.maximum))[known]
+    """Yield how much there is of thin dark lines on what is wider: what a closing of 5x5 pixels fills."""
+    inside = slice(2 * LINE, -2 * LINE)
+    dark = np.zeros(0, np.float32)
+    if min(luma.shape[1:]) > 4 * LINE:
+        filled = _around(_around(luma, np.maximum), np.minimum)
+        dark = (filled - luma[:, inside, inside])[seen[:, inside, inside]]
     yield "dark", float(np.log2(1.0 + (dark.mean() if dark.size else 0.0)))
-    yield "light", float(np.log2(1.0 + (light.mean() if light.size else 0.0)))
-    yield "darker", float((dark.sum() + 1.0) / (dark.sum() + light.sum() + 2.0))
     yield "dark_lines", _share(dark > LIVELY)
 
 
@@ -165,10 +184,8 @@ def _edges(cut: NDArray[np.float32], reach: NDArray[np.float32]) -> Iterator[tup
         cut, reach = np.zeros((1, SQUARE * SQUARE), np.float32), np.ones((1, 1), np.float32)
     unit = (cut - cut.min(axis=1, keepdims=True)) / reach
     grid = unit.reshape(-1, SQUARE, SQUARE)
-    down, across = np.diff(grid, axis=1)[:, :, :-1], np.diff(grid, axis=2)[:, :-1]
-    yield "quiet", _share(np.maximum(np.abs(down), np.abs(across)) < 0.03)
-    xx, yy, xy = (a.reshape(len(cut), -1).mean(axis=1) for a in (across * across, down * down, across * down))
-    yield "straight", float((np.hypot(xx - yy, 2.0 * xy) / (xx + yy + 1e-6)).mean())
+    down, across = np.abs(np.diff(grid, axis=1)[:, :, :-1]), np.abs(np.diff(grid, axis=2)[:, :-1])
+    yield "quiet", _share(np.maximum(down, across) < 0.03)
     light = unit > 0.5
     share = light.mean(axis=1)
     above, below = (unit * light).mean(axis=1), (unit * ~light).mean(axis=1)
