@@ -29,7 +29,7 @@ def test_the_reference_has_every_key_of_a_recipe() -> None:
     assert keys == set(Recipe.model_fields)
     assert "| `steps` | a whole number of 1 or more |  | Length of the run. |" in page
     assert "| `start` | a path | - |" in page
-    assert '| `optimiser` | one of "adam", "sgd" | `"adam"` |' in page
+    assert '| `optimiser` | one of "adam", "sgd", "muon" | `"adam"` |' in page
 
 
 def test_every_command_in_the_readme_is_one() -> None:
