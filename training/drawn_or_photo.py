@@ -3,11 +3,12 @@
     python training/drawn_or_photo.py ../shared/data/train
 
 Photographs (photo-*), painted comic pages, whole, in parts and lettered (art-peppercarrot), the same under ink of our
-own generator, flat drawings (art-flat), vector drawings alone and on sheets (art-svg, see art_sheets.py), and our own
-drawings; each as it is and damaged in several ways: framed on paper, cut out, shrunk, enlarged, toned, noisy, JPEG of
-quality 10 to 95, and cut down to a small part. The kinds count as WEIGHT says. The model is logistic regression
-with a penalty, by Newton's method; the same folder gives the same weights. Prints the share it gets right of each kind
-when it was fitted without them: all that comes from a file is left out together, a fifth of the files at a time.
+own generator, pages of a few such panels on paper with words between them, flat drawings (art-flat), vector drawings
+alone and on sheets (art-svg, see art_sheets.py), and our own drawings; each as it is and damaged in several ways:
+framed on paper, cut out, shrunk, enlarged, toned, noisy, JPEG of quality 10 to 95, and cut down to a small part. The
+kinds count as WEIGHT says. The model is logistic regression with a penalty, by Newton's method; the same folder gives
+the same weights. Prints the share it gets right of each kind when it was fitted without them: all that comes from a
+file is left out together, a fifth of the files at a time.
 Needs `pip install resvg-py`.
 """
 
@@ -68,7 +69,15 @@ MIXED = {
 
 KINDS = {"art-flat": "flat", "art-peppercarrot": "painted", "photo-cid22": "photograph", "photo-hires": "photograph"}
 
-WEIGHT = {"photograph": 0.5, "painted": 0.06, "inked": 0.16, "flat": 0.08, "vector": 0.12, "ours": 0.08}
+WEIGHT = {
+    "photograph": 0.5,
+    "painted": 0.04,
+    "inked": 0.1,
+    "comic": 0.1,
+    "flat": 0.08,
+    "vector": 0.1,
+    "ours": 0.08,
+}
 """How much each kind of picture counts: painted panels are often told from photographs by nothing that is measured."""
 
 CUT_OUT = {"photograph": 0.05, "drawn": 0.5}
@@ -110,6 +119,8 @@ def pictures(folder: Path) -> Iterator[tuple[str, str, Pixels, Pixels | None]]:
         yield "ours", f"ours {index}", drawn, None
         name, page = pages[index % len(pages)]
         yield "inked", name, inked(drawn, part(page, rng), rng), None
+        panels = [inked(drawn, part(page, rng), rng), part(page, rng)][: int(rng.integers(1, 3))]
+        yield "comic", name, comic(panels, rng), None
 
 
 def shrunk(color: Pixels) -> Pixels:
@@ -144,7 +155,8 @@ def lettered(color: Pixels, rng: np.random.Generator) -> Pixels:
             pen.ellipse((left - 30, top - 20, right + 30, bottom + 20), fill="white", outline="black", width=2)
         elif ground == "box":
             pen.rectangle((left - 6, top - 6, right + 6, bottom + 6), fill="white", outline="black")
-        pen.multiline_text((x, y), text, font=font, fill="white" if ground == "none" else "black")
+        under = np.asarray(image)[y : y + 60, x : x + 90].mean()
+        pen.multiline_text((x, y), text, font=font, fill="white" if ground == "none" and under < 128 else "black")
     return np.asarray(image)
 
 
@@ -158,6 +170,27 @@ def inked(drawn: Pixels, paint: Pixels, rng: np.random.Generator) -> Pixels:
         luma = drawn.mean(axis=2, keepdims=True)
         return np.where(luma < 80.0, drawn, wash).astype(np.uint8)
     return (drawn.astype(np.int64) * wash // 255).astype(np.uint8)
+
+
+def comic(panels: list[Pixels], rng: np.random.Generator) -> Pixels:
+    """Lay panels on a page below each other, cut slantwise or not, and write between and over them."""
+    height, width = (int(length) for length in rng.integers(SIDE // 2, SIDE, 2))
+    page = np.full((SIDE, width, 3), 255 if rng.random() < 0.8 else rng.integers(200, 256), np.uint8)
+    top = int(rng.integers(0, 120))
+    for panel in panels:
+        scale = rng.uniform(0.6, 1.0) * width / panel.shape[1]
+        size = (max(16, int(scale * panel.shape[0])), max(16, int(scale * panel.shape[1])))
+        cut = resize(panel, size)[: max(0, SIDE - top)]
+        left = int(rng.integers(0, width - size[1] + 1))
+        if rng.random() < 0.4:
+            y, x = np.mgrid[: cut.shape[0], : size[1]]
+            away = np.cos(turn := rng.uniform(0, 6.3)) * (x - size[1] / 2) + np.sin(turn) * (y - size[0] / 2)
+            cut = np.where((away < rng.uniform(0, 0.4) * size[1])[..., None], cut, page[0, 0])
+        page[top : top + cut.shape[0], left : left + size[1]] = cut
+        top += cut.shape[0] + int(rng.integers(4, 100))
+        if top >= SIDE:
+            break
+    return lettered(np.ascontiguousarray(page[:height]), rng)
 
 
 def vectors(folder: Path, rng: np.random.Generator) -> Iterator[tuple[str, str, Pixels, Pixels | None]]:
