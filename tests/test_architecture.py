@@ -5,10 +5,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Annotated, get_origin
 
 import pytest
 
 import kakudai
+from kakudai.cli import options
 
 ROOT = Path(kakudai.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
@@ -102,9 +104,13 @@ def test_finding_a_model_loads_nothing_heavy() -> None:
     assert result.stdout.split() == ["loaded:"]
 
 
+SHARED_OPTIONS = {name for name, value in vars(options).items() if get_origin(value) is Annotated}
+
+
 def is_option(argument: ast.arg) -> bool:
     """Say whether an argument is an option of the command line, which Typer passes by name."""
-    return argument.annotation is not None and ast.unparse(argument.annotation).startswith("Annotated[")
+    words = "" if argument.annotation is None else ast.unparse(argument.annotation)
+    return words.startswith("Annotated[") or words in SHARED_OPTIONS
 
 
 def test_files_and_functions_stay_readable() -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kakudai.cli.inputs import STREAM, Assignment, Found, find_pictures
-from kakudai.cli.report import explain, printable, say, trace
+from kakudai.cli.options import AsJson, Inputs, MaxPixels
+from kakudai.cli.report import printable, report_failure, say
 from kakudai.cli.streams import read_standard_input
 from kakudai.cli.upscale import readable_extensions
 from kakudai.errors import PictureUnreadable, UsageError
@@ -20,15 +21,10 @@ SCHEMA = 1
 
 
 def analyse(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(metavar="IN...", help="Pictures, folders, patterns, or - for standard input."),
-    ],
+    inputs: Inputs,
     recursive: Annotated[bool, typer.Option("-r", "--recursive", help="Look into folders below.")] = False,
-    max_pixels: Annotated[int, typer.Option(help="Refuse larger inputs; 0 takes all.")] = 179_000_000,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object per picture on standard output.")
-    ] = False,
+    max_pixels: MaxPixels = 179_000_000,
+    as_json: AsJson = False,
 ) -> int:
     """Say what pictures are: how JPEG has treated them, their noise, drawn or photographed, enlarged before, grey.
 
@@ -113,11 +109,7 @@ def _enlarged(analysis: "Analysis") -> str:
 
 
 def _fail(name: str, error: Exception, *, as_json: bool) -> None:
-    message, hint = explain(error)
-    say(f"error: {name}: {message}" if name and name not in message else f"error: {message}")
-    if hint:
-        say(f"hint: {hint}")
-    trace(error)
+    message, hint = report_failure(name, error, say)
     if as_json:
         _print(name, "failed", error=message, hint=hint, kind=type(error).__name__)
 

@@ -4,41 +4,40 @@ from typing import Annotated
 
 import typer
 
+from kakudai.cli.options import (
+    AsJson,
+    DryRun,
+    Format,
+    Inputs,
+    OnExists,
+    Output,
+    Quality,
+    Quiet,
+    Recursive,
+    Strip,
+    Turns,
+)
 from kakudai.cli.upscale import upscale
 
 
 def denoise(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(metavar="IN...", help="Pictures, folders, patterns, or - for standard input."),
-    ],
-    output: Annotated[
-        str | None,
-        typer.Option("-o", "--output", help="File, folder (with its / if it is new), or - for standard output."),
-    ] = None,
+    inputs: Inputs,
+    output: Output = None,
     strength: Annotated[
         str, typer.Option("-d", "--denoise", help="0 to 100, or auto by the looks of each picture.")
     ] = "auto",
     model: Annotated[
         str, typer.Option("-m", "--model", help="auto, photo, art, or as for `kakudai upscale`.")
     ] = "auto",
-    tta: Annotated[
-        int, typer.Option(help="1, 2, 4 or 8: mean over the picture turned and mirrored, at as many times the time.")
-    ] = 1,
-    format: Annotated[  # noqa: A002 - the word of the command line
-        str | None, typer.Option(help="png, jpeg, webp, tiff or avif; else the ending decides.")
-    ] = None,
-    quality: Annotated[int | None, typer.Option(help="1 to 100, for jpeg, webp and avif.")] = None,
-    strip: Annotated[bool, typer.Option("--strip", help="Leave out EXIF, XMP and resolution.")] = False,
-    on_exists: Annotated[str, typer.Option(help="error, skip, overwrite or rename.")] = "error",
-    recursive: Annotated[
-        bool, typer.Option("-r", "--recursive", help="Look into folders below; -o keeps their tree.")
-    ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object per picture on standard output.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
+    tta: Turns = 1,
+    format: Format = None,  # noqa: A002 - the word of the command line
+    quality: Quality = None,
+    strip: Strip = False,
+    on_exists: OnExists = "error",
+    recursive: Recursive = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> int:
     """Remove JPEG damage and noise from pictures, which keep their size.
 

@@ -2,6 +2,7 @@
 
 import os
 import traceback
+from collections.abc import Callable
 
 import typer
 from typer.exceptions import TyperException
@@ -26,6 +27,16 @@ def report_error(error: Exception) -> int:
     if isinstance(error, TyperException):
         return error.exit_code
     return 2 if isinstance(error, WRONG_USAGE) else 1
+
+
+def report_failure(name: str, error: Exception, line: Callable[[str], None]) -> tuple[str, str]:
+    """Say that one picture of several failed; return what happened and what to do about it."""
+    message, hint = explain(error)
+    line(f"error: {name}: {message}" if name and name not in message else f"error: {message}")
+    if hint:
+        line(f"hint: {hint}")
+    trace(error)
+    return message, hint
 
 
 def trace(error: Exception) -> None:

@@ -15,7 +15,21 @@ from kakudai.cli.inputs import (
     assign_targets,
     find_pictures,
 )
-from kakudai.cli.report import explain, printable, say, trace
+from kakudai.cli.options import (
+    AsJson,
+    DryRun,
+    Format,
+    Inputs,
+    MaxPixels,
+    OnExists,
+    Output,
+    Quality,
+    Quiet,
+    Recursive,
+    Strip,
+    Turns,
+)
+from kakudai.cli.report import explain, printable, report_failure, say
 from kakudai.cli.streams import read_standard_input, standard_output
 from kakudai.errors import KakudaiError, UsageError
 
@@ -28,14 +42,8 @@ SCHEMA = 1
 
 
 def upscale(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(metavar="IN...", help="Pictures, folders, patterns, or - for standard input."),
-    ],
-    output: Annotated[
-        str | None,
-        typer.Option("-o", "--output", help="File, folder (with its / if it is new), or - for standard output."),
-    ] = None,
+    inputs: Inputs,
+    output: Output = None,
     scale: Annotated[
         float | None, typer.Option("-s", "--scale", help="Enlargement, 0.1 to 16; 2 if no size is given.")
     ] = None,
@@ -61,29 +69,21 @@ def upscale(
     tile: Annotated[
         str, typer.Option(help="Side of the tiles in pixels, auto, or whole. Changes time and memory only.")
     ] = "auto",
-    tta: Annotated[
-        int, typer.Option(help="1, 2, 4 or 8: mean over the picture turned and mirrored, at as many times the time.")
-    ] = 1,
+    tta: Turns = 1,
     runtime: Annotated[str, typer.Option(help="auto, onnxruntime, openvino or ncnn.")] = "auto",
     device: Annotated[str, typer.Option(help="auto or cpu.")] = "auto",
     threads: Annotated[int | None, typer.Option(help="Processor threads; all if not given.")] = None,
-    format: Annotated[  # noqa: A002 - the word of the command line
-        str | None, typer.Option(help="png, jpeg, webp, tiff or avif; else the ending decides.")
-    ] = None,
-    quality: Annotated[int | None, typer.Option(help="1 to 100, for jpeg, webp and avif.")] = None,
+    format: Format = None,  # noqa: A002 - the word of the command line
+    quality: Quality = None,
     depth: Annotated[int | None, typer.Option(help="8 or 16 bits; else as the input.")] = None,
-    strip: Annotated[bool, typer.Option("--strip", help="Leave out EXIF, XMP and resolution.")] = False,
-    on_exists: Annotated[str, typer.Option(help="error, skip, overwrite or rename.")] = "error",
-    recursive: Annotated[
-        bool, typer.Option("-r", "--recursive", help="Look into folders below; -o keeps their tree.")
-    ] = False,
-    max_pixels: Annotated[int, typer.Option(help="Refuse larger inputs; 0 takes all.")] = 179_000_000,
+    strip: Strip = False,
+    on_exists: OnExists = "error",
+    recursive: Recursive = False,
+    max_pixels: MaxPixels = 179_000_000,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first picture that fails.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object per picture on standard output.")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print errors only.")] = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
 ) -> int:
     """Enlarge pictures.
 
@@ -352,11 +352,7 @@ class Batch:
 
     def _fail(self, name: str, error: Exception, line: Any = say, **fields: Any) -> None:
         self.failures.append((name, error))
-        message, hint = explain(error)
-        line(f"error: {name}: {message}" if name and name not in message else f"error: {message}")
-        if hint:
-            line(f"hint: {hint}")
-        trace(error)
+        message, hint = report_failure(name, error, line)
         self._print(name, "failed", error=message, hint=hint, kind=type(error).__name__, **fields)
 
     def _skip(self, assignment: Assignment) -> None:

@@ -126,7 +126,7 @@ class Toolbox:
         )
 
     def _opened(self, name: str, strength: int | None = None) -> Loaded:
-        """Open a shipped network once, and tell it a strength."""
+        """Open a network once, by its name or path, and tell it a strength."""
         with self._opening:
             if name not in self._open:
                 self._open[name] = Loaded.open(load_model(name), runtime=self._runtime, threads=self._threads)
