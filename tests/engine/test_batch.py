@@ -53,7 +53,7 @@ def test_results_come_in_order_and_say_what_was_done(upscaler: Upscaler, jobs: l
         assert 0 < result.report.network_seconds < result.seconds
         before = read_image(result.job.source).color
         np.testing.assert_array_equal(read_image(result.job.target).color, before.repeat(2, 0).repeat(2, 1))
-        assert (jobs[number].name, 30 * (20 + number), 30 * (20 + number)) in seen
+        assert (jobs[number].name, 60 * (40 + 2 * number), 60 * (40 + 2 * number)) in seen
 
 
 def test_a_picture_s_time_is_its_own(upscaler: Upscaler, jobs: list[Job], monkeypatch) -> None:

@@ -19,12 +19,10 @@ class Progress:
 
     Args:
         pictures: How many there are in all.
-        scale: Enlargement factor of one network pass; speed is shown in megapixels that come out of the network.
         quiet: Show nothing.
     """
 
-    def __init__(self, pictures: int, scale: int, *, quiet: bool) -> None:
-        self.scale = scale
+    def __init__(self, pictures: int, *, quiet: bool) -> None:
         self.visible = sys.stderr.isatty() and not quiet
         if not self.visible:
             return
@@ -58,7 +56,7 @@ class Progress:
             self.bars.stop()
 
     def advance(self, job: "Job", done: int, total: int) -> None:
-        """Show how far one picture is, in input pixels of the network. Called from several threads."""
+        """Show how far one picture is, in pixels of its result. Called from several threads."""
         if not self.visible:
             return
         with self.lock:
@@ -67,8 +65,7 @@ class Progress:
                 self.rows[job.name] = (row, time.monotonic())
             row, started = self.rows[job.name]
             seconds = max(time.monotonic() - started, 1e-3)
-            megapixels = done * self.scale**2 / 1e6
-            self.bars.update(row, completed=done, total=total, speed=f"{megapixels / seconds:.1f} MP/s")
+            self.bars.update(row, completed=done, total=total, speed=f"{done / 1e6 / seconds:.1f} MP/s")
 
     def finish(self, job: "Job") -> None:
         """Take away the bar of a picture that is done."""

@@ -249,7 +249,7 @@ class Batch:
         if self.fail_fast and self.failures:
             return self._finish()
         jobs = [job for job in self._jobs(assignments) if self._make_folder(job)]
-        with Progress(len(jobs), self.upscaler.model.scale, quiet=self.quiet) as progress:
+        with Progress(len(jobs), quiet=self.quiet) as progress:
             results = upscale_files(self.upscaler, jobs, self.options, progress=progress.advance)
             for result in results:
                 progress.finish(result.job)

@@ -73,7 +73,7 @@ class FileResult:
 
 
 Progress = Callable[[Job, int, int], None]
-"""Called with the job, the pixels done and the pixels in all, from several threads."""
+"""Called with the job, the pixels of its result that are done, and all that it will have; from several threads."""
 
 
 def upscale_file(
@@ -173,7 +173,8 @@ def _enlarge(
         size = (picture.width, picture.height)
         height, width = upscaler.plan(picture.height, picture.width).size
         check_target(job.target, options.format or _stream_format(job, picture), width, height)
-        step = (lambda done, total: progress(job, done, total)) if progress else None
+        pixels = height * width
+        step = (lambda done, total: progress(job, pixels * done // total, pixels)) if progress else None
         output, report = upscaler.upscale_picture(picture, read.chosen, progress=step)
         seconds = read.seconds + time.perf_counter() - started
     except Exception as error:  # whatever a decoder raises: one bad file never stops the rest
