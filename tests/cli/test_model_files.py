@@ -79,6 +79,9 @@ def test_export_writes_files_that_import_takes(kind: str, files: list[str], fold
 def test_a_network_that_is_told_a_strength_is_not_for_programs_that_cannot(capsys) -> None:
     assert run(["models", "export", "photo-restore-x2", "--to", "ncnn", "-o", "x.param"]) == 2
     assert "is told a strength" in capsys.readouterr().err
+    assert run(["models", "export", "photo-restore-x2", "--to", "safetensors"]) == 0
+    assert run(["models", "import", "photo-restore-x2.safetensors", "--name", "back"]) == 0
+    assert find_model("back").takes_strength
 
 
 def test_export_writes_where_it_was_told(folder: Path, capsys) -> None:
