@@ -251,8 +251,8 @@ def one_channel(color: Pixels) -> Pixels:
 
     Shape: (H, W, 1) or (H, W, 3) -> (H, W, 1) where every pixel is grey, else as it was.
     """
-    first = color[..., :1]
-    return first if bool((color == first).all()) else color
+    alike = all((row == row[:, :1]).all() for row in color)  # row by row: colour mostly shows in the first
+    return color[..., :1] if alike else color
 
 
 def picture_from_array(image: Any) -> Picture:
