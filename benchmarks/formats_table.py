@@ -21,6 +21,8 @@ PAGE = Path(__file__).parents[1] / "docs" / "reference" / "formats.md"
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"/>'
 DPI = (300.0, 300.0)
+READ_BY = {"bmp": "Pillow", "heic": "pi-heif (extra `formats`)", "jxl": "imagecodecs (extra `formats`)"}
+WRITTEN_BY = {"gif": "kakudai"}
 Y, X = np.mgrid[:48, :64]
 COLOR = np.stack([X * 4, Y * 5, 255 - X * 2, X * 3 + Y], axis=2).astype(np.uint8)
 
@@ -33,6 +35,31 @@ input's **i**CC profile, **e**XIF, **x**MP and **r**esolution: a letter is kept,
 had none. Numbers are the sentences below, which the program prints. Palettes are read as RGB, 1 to 4 bits as 8. EXIF
 orientation is applied to the pixels and becomes 1. The gamma and chromaticities of a PNG without a profile are not
 applied: a sentence says so where the gamma is far from that of sRGB.
+
+"""
+
+ANIMATIONS = """## Animations
+
+GIF, APNG, WebP and AVIF files of several frames are enlarged frame by frame, into any of these formats; the default is
+that of the input. JPEG and TIFF get the first frame, and so does everything with `--still`. A cell says in which units
+of a second times are written (a sum never drifts), whether the number of plays is kept, and what pixels become.
+
+| format | read by | times | plays | pixels |
+|---|---|---|---|---|
+| GIF | libvips | 1/100 | yes | 256 colours, one palette for all frames or one for each, whichever is clearly better |
+| PNG | kakudai | exact | yes | exact, 8 and 16 bits |
+| WebP | libvips | 1/1000 | yes | as of stills; exact with `--quality 100` |
+| AVIF | Pillow | 1/1000 | for ever | 8 bits, also where the input has 10 or 12 |
+
+Only what changes from frame to frame is written. All frames have the networks and the strength that the first ones ask
+for. Frames that come again and parts that stay are not run again, which changes no bit of the result.
+
+## Books
+
+CBZ and ZIP files of pages become such files: order, names, folders, comment and all that is no page stay. A page that
+cannot be enlarged stays as it was, is named, and the exit code is 1. `--format` is that of the pages. Encrypted books,
+books that unpack to more than 100 times their size (and 256 MB) or to more than 16 GB, and books of more than 20,000
+files are refused; names that lead outside are left out, and that is said.
 
 """
 
@@ -139,7 +166,11 @@ def page() -> str:
             f"| {label} | {mode_of(picture)}{marks(picture.metadata.notes, sentences)} | {' | '.join(cells)} |"
         )
     told = [f"{number}. {sentence}" for number, sentence in enumerate(sentences, 1)]
-    return INTRODUCTION + "\n".join([*lines, "", *told, "", "## What each format can hold", "", *limits()]) + "\n"
+    return (
+        INTRODUCTION
+        + "\n".join([*lines, "", *told, "", ANIMATIONS + "## What each format can hold", "", *limits()])
+        + "\n"
+    )
 
 
 def limits() -> list[str]:
@@ -150,10 +181,10 @@ def limits() -> list[str]:
         out = bool(entry.saver)
         row = [
             entry.title, " ".join(entry.extensions),
-            "libvips" if entry.loader else "Pillow", "libvips" if out else "no",
+            READ_BY.get(entry.name, "libvips"), WRITTEN_BY.get(entry.name, "libvips") if out else "no",
             " ".join(map(str, entry.depths)) if out else "", ("no", "yes")[entry.alpha] if out else "",
             ("no", "yes")[entry.grey] if out else "", str(entry.max_side or "") if out else "",
-            str(entry.quality or "lossless") if out else "",
+            str(entry.quality or ("256 colours" if entry.name == "gif" else "lossless")) if out else "",
         ]  # fmt: skip
         lines.append(f"| {' | '.join(row)} |")
     return lines

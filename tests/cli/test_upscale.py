@@ -207,7 +207,8 @@ def test_json_has_stable_keys(folder: Path, capsys) -> None:
     upscale("a.png", "--json", "-q")
     line = json.loads(capsys.readouterr().out)
     assert set(line) == {
-        "schema", "input", "status", "output", "input_size", "output_size", "seconds", "network_seconds",
+        "schema", "input", "status", "output", "input_size", "output_size", "frames", "seconds",
+        "network_seconds",
         "passes", "denoising", "tile", "model", "networks", "strength", "reason", "runtime", "notes",
     }  # fmt: skip
     assert (line["schema"], line["input_size"], line["output_size"]) == (1, [30, 20], [60, 40])
@@ -246,7 +247,7 @@ def test_a_format_that_is_not_written_becomes_png(folder: Path, capsys) -> None:
         (["--device", "tpu"], "device 'tpu'"),
         (["--format", "bmp"], "bmp"),
         (["--quality", "0"], "the quality is 0"),
-        (["--depth", "12"], "the depth is 12"),
+        (["--depth", "11"], "the depth is 11"),
         (["--on-exists", "ask"], "--on-exists is 'ask'"),
         (["--max-pixels", "-5"], "--max-pixels is -5"),
         (["--json", "-o", "-"], "standard output"),

@@ -42,7 +42,7 @@ class Moody(Doubler):
 def blended(session: Doubler, image: np.ndarray, tile: int) -> np.ndarray:
     with ThreadPoolExecutor(session.workers) as pool:
         tiles = Pass(session, None, scale=2, halo=16, multiple=1, pool=pool)
-        return Blend(tiles).run(image, tile, image.dtype, lambda pixels: None)
+        return np.concatenate(list(Blend(tiles).bands(image, tile, image.dtype, lambda pixels: None)))
 
 
 @settings(deadline=None, max_examples=40)
@@ -88,7 +88,7 @@ def test_progress_and_layout(channels: int) -> None:
     done: list[int] = []
     with ThreadPoolExecutor(1) as pool:
         tiles = Pass(Doubler(), None, scale=2, halo=16, multiple=1, pool=pool)
-        result = Blend(tiles).run(image, 32, np.uint16, done.append)
+        result = np.concatenate(list(Blend(tiles).bands(image, 32, np.uint16, done.append)))
     assert sum(done) == 70 * 50
     assert result.shape == (140, 100, channels)
     assert np.abs(result.astype(int) - image.repeat(2, 0).repeat(2, 1)).max() <= 1

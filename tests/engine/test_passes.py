@@ -4,6 +4,7 @@ import math
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,6 +41,11 @@ def make_pass(session: Doubler, pool: ThreadPoolExecutor) -> Pass:
     return Pass(session, None, scale=2, halo=2, multiple=1, pool=pool)
 
 
+def whole(tiles: Pass, image: np.ndarray, tile: int, dtype: type, progress: Any) -> np.ndarray:
+    """Return all bands in one piece."""
+    return np.concatenate(list(tiles.bands(image, tile, dtype, progress)))
+
+
 @pytest.mark.parametrize(("dtype", "largest"), [(np.uint8, 255), (np.uint16, 65535)])
 def test_every_integer_comes_back_from_floating_point(dtype, largest: int) -> None:
     values = np.arange(largest + 1, dtype=dtype).reshape(-1, 16, 1).repeat(3, axis=2)
@@ -63,7 +69,7 @@ def test_all_workers_are_kept_busy_whatever_the_shape(size: tuple[int, int]) -> 
     session = Doubler(workers=8, seconds=0.01)
     image = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
     with ThreadPoolExecutor(8) as pool:
-        result = make_pass(session, pool).run(image, 50, np.uint8, lambda pixels: None)
+        result = whole(make_pass(session, pool), image, 50, np.uint8, lambda pixels: None)
     np.testing.assert_array_equal(result, image.repeat(2, 0).repeat(2, 1))
     assert session.most >= 6
 
@@ -95,7 +101,7 @@ def test_after_an_error_nothing_is_running_and_nothing_starts(error: type[BaseEx
     done: list[int] = []
     with ThreadPoolExecutor(1) as pool:
         with pytest.raises(error):
-            make_pass(session, pool).run(np.zeros((500, 500, 3), np.uint8), 50, np.uint8, done.append)
+            whole(make_pass(session, pool), np.zeros((500, 500, 3), np.uint8), 50, np.uint8, done.append)
         calls, finished = session.calls, len(done)
         time.sleep(0.15)
         assert (session.calls, len(done), session.inside) == (calls, finished, 0)
@@ -105,7 +111,7 @@ def test_after_an_error_nothing_is_running_and_nothing_starts(error: type[BaseEx
 def test_progress_is_every_pixel_once() -> None:
     done: list[int] = []
     with ThreadPoolExecutor(3) as pool:
-        make_pass(Doubler(workers=3), pool).run(np.zeros((203, 101, 3), np.uint8), 37, np.uint8, done.append)
+        whole(make_pass(Doubler(workers=3), pool), np.zeros((203, 101, 3), np.uint8), 37, np.uint8, done.append)
     assert sum(done) == 203 * 101
     assert len(done) == math.ceil(203 / 37) * math.ceil(101 / 37)
 
@@ -116,4 +122,6 @@ def test_a_wrong_tile_is_named_by_its_place() -> None:
             return super().result(x) * np.float32(np.nan if self.calls == 4 else 1)
 
     with ThreadPoolExecutor(1) as pool, pytest.raises(WrongResult, match=r"tile at \(50, 50\)"):
-        make_pass(WrongAtTheEnd(workers=1), pool).run(np.zeros((100, 100, 3), np.uint8), 50, np.uint8, lambda p: None)
+        whole(
+            make_pass(WrongAtTheEnd(workers=1), pool), np.zeros((100, 100, 3), np.uint8), 50, np.uint8, lambda p: None
+        )

@@ -1,5 +1,6 @@
 """`kakudai doctor`: what was found on this machine."""
 
+import importlib.util
 import json
 import platform
 import sys
@@ -67,7 +68,7 @@ def collect() -> dict[str, dict[str, Any]]:
 
 def _formats() -> dict[str, str]:
     """Say which formats the libvips of this machine reads and writes; a wheel may lack some."""
-    from kakudai.image.formats import FORMATS
+    from kakudai.image.formats import FORMATS, PACKAGES
 
     try:
         import pyvips
@@ -77,7 +78,9 @@ def _formats() -> dict[str, str]:
     except Exception as error:  # a library that does not load fails in many ways
         return {"libvips": f"does not work: {explain(error)[0]}"}
     for entry in FORMATS.values():
-        if not all(has[name] for name in _operations(entry)):
+        if entry.name in PACKAGES and importlib.util.find_spec(PACKAGES[entry.name]) is None:
+            known[entry.name] = "not read: pip install 'kakudai[formats]'"
+        elif not all(has[name] for name in _operations(entry)):
             known[entry.name] = "missing in this libvips"
         else:
             known[entry.name] = "read and written" if entry.saver else "read"
@@ -85,7 +88,7 @@ def _formats() -> dict[str, str]:
 
 
 def _operations(entry: "Format") -> list[str]:
-    return [name for name in (entry.loader, entry.saver) if name]
+    return [name for name in (entry.loader, entry.saver) if name.endswith(("load", "save"))]
 
 
 def _models() -> dict[str, str]:

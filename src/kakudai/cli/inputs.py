@@ -11,6 +11,8 @@ from kakudai.errors import KakudaiError, OutputExists, PictureError, PictureNotF
 
 OnExists = Literal["error", "skip", "overwrite", "rename"]
 STREAM = "-"
+BOOKS = frozenset({".cbz", ".zip"})
+"""Endings of books of pages, which stay books."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +192,9 @@ def _target(picture: Found, naming: Naming, folder: Path | None, sources: set[Pa
     if naming.output is not None and folder is None:
         return Path(naming.output) if naming.output == STREAM else _file(Path(naming.output)), ""
     extension, note = naming.extension or picture.path.suffix, ""
-    if extension.lower() not in naming.writable:
+    if picture.path.suffix.lower() in BOOKS:
+        extension = picture.path.suffix  # a format is that of its pages
+    elif extension.lower() not in naming.writable:
         if picture.path != Path(STREAM) and extension:
             note = f"{extension[1:]} files are not written, the result is a PNG"
         extension = ".png"

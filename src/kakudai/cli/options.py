@@ -14,7 +14,7 @@ Output = Annotated[
 Turns = Annotated[
     int, typer.Option(help="1, 2, 4 or 8: mean over the picture turned and mirrored, at as many times the time.")
 ]
-Format = Annotated[str | None, typer.Option(help="png, jpeg, webp, tiff or avif; else the ending decides.")]
+Format = Annotated[str | None, typer.Option(help="png, jpeg, webp, tiff, avif, gif or dzi; else the ending decides.")]
 Quality = Annotated[int | None, typer.Option(help="1 to 100, for jpeg, webp and avif.")]
 Strip = Annotated[bool, typer.Option("--strip", help="Leave out EXIF, XMP and resolution.")]
 OnExists = Annotated[str, typer.Option(help="error, skip, overwrite or rename.")]

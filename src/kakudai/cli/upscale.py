@@ -1,7 +1,9 @@
 """`kakudai upscale`."""
 
 import json
+import math
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +22,6 @@ from kakudai.cli.options import (
     DryRun,
     Format,
     Inputs,
-    MaxPixels,
     OnExists,
     Output,
     Quality,
@@ -35,6 +36,7 @@ from kakudai.errors import KakudaiError, UsageError
 
 if TYPE_CHECKING:
     from kakudai.engine.batch import FileOptions, FileResult, Job
+    from kakudai.engine.estimate import Estimate
     from kakudai.engine.upscaler import Report, Upscaler
 
 SCHEMA = 1
@@ -75,11 +77,21 @@ def upscale(
     threads: Annotated[int | None, typer.Option(help="Processor threads; all if not given.")] = None,
     format: Format = None,  # noqa: A002 - the word of the command line
     quality: Quality = None,
-    depth: Annotated[int | None, typer.Option(help="8 or 16 bits; else as the input.")] = None,
+    depth: Annotated[int | None, typer.Option(help="8, 10, 12 or 16 bits; else as the input.")] = None,
+    dither: Annotated[
+        bool | None,
+        typer.Option(
+            "--dither/--no-dither", help="Patterns for colours that a GIF lacks; else where bands would show."
+        ),
+    ] = None,
+    still: Annotated[bool, typer.Option("--still", help="Take only the first frame of an animation.")] = False,
     strip: Strip = False,
     on_exists: OnExists = "error",
     recursive: Recursive = False,
-    max_pixels: MaxPixels = 179_000_000,
+    max_pixels: Annotated[
+        int | None,
+        typer.Option(help="Refuse larger inputs; 0 takes all; else 179 million, 1074 million where rows can be read."),
+    ] = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first picture that fails.")] = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -96,7 +108,8 @@ def upscale(
     from kakudai.engine.upscaler import Upscaler
     from kakudai.image.formats import find_output_format
 
-    options = FileOptions(find_output_format(format).name if format else None, quality, depth, strip, max_pixels)
+    kind = find_output_format(format).name if format else None
+    options = FileOptions(kind, quality, depth, strip, max_pixels, dither, still)
     check_options(options, on_exists, as_json=as_json, output=output)
     with Upscaler(
         scale,
@@ -132,9 +145,9 @@ def check_options(options: "FileOptions", on_exists: str, *, as_json: bool, outp
         raise UsageError(f"--on-exists is {on_exists!r}", "accepted are error, skip, overwrite and rename")
     if options.quality is not None and not 1 <= options.quality <= 100:
         raise UsageError(f"the quality is {options.quality}", "accepted are 1 to 100")
-    if options.depth not in (None, 8, 16):
-        raise UsageError(f"the depth is {options.depth}", "accepted are 8 and 16")
-    if options.max_pixels < 0:
+    if options.depth not in (None, 8, 10, 12, 16):
+        raise UsageError(f"the depth is {options.depth}", "accepted are 8, 10, 12 and 16")
+    if options.max_pixels is not None and options.max_pixels < 0:
         raise UsageError(f"--max-pixels is {options.max_pixels}", "accepted are whole numbers from 0")
     if as_json and output == STREAM:
         raise UsageError("--json and -o - both want standard output", "write the picture into a file")
@@ -190,28 +203,30 @@ def readable_extensions() -> frozenset[str]:
     """Return the endings that pictures in folders have."""
     from kakudai.image.formats import FORMATS
 
-    return frozenset(f".{extension}" for entry in FORMATS.values() for extension in entry.extensions)
+    pictures = frozenset(f".{extension}" for entry in FORMATS.values() for extension in entry.extensions)
+    return pictures | {".cbz"}  # a .zip may be anything: it has to be named
 
 
 def writable_extensions() -> frozenset[str]:
     """Return the endings of formats that can be written."""
-    from kakudai.image.formats import FORMATS
+    from kakudai.image.formats import DEEPZOOM, FORMATS
 
-    return frozenset(f".{extension}" for entry in FORMATS.values() if entry.saver for extension in entry.extensions)
+    formats = [entry for entry in FORMATS.values() if entry.saver]
+    return frozenset(f".{extension}" for entry in (*formats, DEEPZOOM) for extension in entry.extensions)
 
 
 def extension_of(format: str | None) -> str | None:  # noqa: A002
     """Return the ending of new files of a format."""
-    from kakudai.image.formats import FORMATS
+    from kakudai.image.formats import find_output_format
 
-    return None if format is None else f".{FORMATS[format].extensions[0]}"
+    return None if format is None else f".{find_output_format(format).extensions[0]}"
 
 
 def extensions_of(format: str) -> frozenset[str]:  # noqa: A002
     """Return all endings that files of a format may have."""
-    from kakudai.image.formats import FORMATS
+    from kakudai.image.formats import find_output_format
 
-    return frozenset(f".{extension}" for extension in FORMATS[format].extensions)
+    return frozenset(f".{extension}" for extension in find_output_format(format).extensions)
 
 
 class Batch:
@@ -261,13 +276,18 @@ class Batch:
 
     def plan(self, assignments: list[Assignment]) -> int:
         """Say what would be done; return the exit code."""
-        from kakudai.engine.batch import new_notes
-        from kakudai.image.files import read_image
+        from kakudai.engine.batch import estimate, new_notes, read
+        from kakudai.image.animation import Animation
 
         for job in self._jobs(assignments):
             try:
-                picture = read_image(job.source, max_pixels=self.options.max_pixels)
-                report = self.upscaler.plan_picture(picture)
+                found = read(job, self.upscaler, self.options)
+                if found is None:
+                    self._plan_book(job)
+                    continue
+                picture = found.picture
+                report = self.upscaler.plan_size(picture.height, picture.width, found.chosen)
+                costs = estimate(job, found, self.upscaler, self.options)
             except KakudaiError as error:
                 self._fail(job.name, error)
                 continue
@@ -275,10 +295,12 @@ class Batch:
             size, result = (picture.width, picture.height), (plan.size[1], plan.size[0])
             target = STREAM if not isinstance(job.target, Path) else str(job.target)
             steps = f"{plan.runs} x {how(report, size)}" if plan.runs else how(report, size)
+            frames = picture.count if isinstance(picture, Animation) else 1
             fields = {
                 "output": target,
                 "input_size": size,
                 "output_size": result,
+                "frames": frames,
                 "passes": plan.passes,
                 "denoising": plan.denoising,
                 "model": report.model,
@@ -286,11 +308,25 @@ class Batch:
                 "strength": report.strength,
                 "reason": report.reason,
                 "notes": new_notes(report, self.upscaler),
+                "estimate": asdict(costs) if costs else None,
             }
             self._print(job.name, "planned", **fields)
             if not self.as_json:
-                typer.echo(printable(f"{job.name} -> {target}  {sizes(size, result)}  {steps}"))
+                typer.echo(printable(f"{job.name} -> {target}  {sizes(size, result, frames)}  {steps}{costing(costs)}"))
         return self._finish()
+
+    def _plan_book(self, job: "Job") -> None:
+        """Say what would be done to a book."""
+        from kakudai.engine.book import check_book_target
+        from kakudai.image.archive import open_book
+
+        check_book_target(job.target)
+        with open_book(job.source) as book:
+            pages, notes = len(book.pages), book.notes
+        target = str(job.target) if isinstance(job.target, Path) else STREAM
+        self._print(job.name, "planned", output=target, pages=pages, notes=notes)
+        if not self.as_json:
+            typer.echo(printable(f"{job.name} -> {target}  {pages} pages"))
 
     def _jobs(self, assignments: list[Assignment]) -> Iterator["Job"]:
         from kakudai.engine.batch import Job
@@ -322,6 +358,9 @@ class Batch:
         if result.error:
             self._fail(result.job.name, result.error, line, input_size=result.input_size)
             return
+        if result.pages:
+            self._say_book(result, line)
+            return
         assert result.report is not None
         assert result.input_size is not None
         assert result.output_size is not None
@@ -332,6 +371,7 @@ class Batch:
             output=target,
             input_size=result.input_size,
             output_size=result.output_size,
+            frames=result.frames,
             seconds=round(result.seconds, 3),
             network_seconds=round(result.report.network_seconds, 3),
             passes=result.report.plan.passes,
@@ -347,8 +387,30 @@ class Batch:
         if not self.quiet:
             for note in result.notes:
                 line(f"warning: {result.job.name}: {note}")
-            size, done = sizes(result.input_size, result.output_size), how(result.report, result.input_size)
+            size = sizes(result.input_size, result.output_size, result.frames)
+            done = how(result.report, result.input_size)
             line(f"{result.job.name} -> {target}  {size}  {done}  {result.seconds:.2f} s")
+
+    def _say_book(self, result: "FileResult", line: Any) -> None:
+        """Report a finished book; pages that stayed as they were count as failures."""
+        target = str(result.job.target) if isinstance(result.job.target, Path) else STREAM
+        failed = [
+            {"page": page.name, "error": explain(page.error)[0], "kept": page.kept} for page in result.failed
+        ]  # fmt: skip
+        self._print(
+            result.job.name, "done", output=target, pages=result.pages, failed_pages=failed,
+            seconds=round(result.seconds, 3), networks=result.networks, runtime=self.upscaler.runtime,
+            notes=result.notes,
+        )  # fmt: skip
+        for page in result.failed:
+            self.failures.append((f"{result.job.name}: {page.name}", page.error))
+            kept = "it stays as it was" if page.kept else "it is left out"
+            line(f"error: {result.job.name}: {page.name}: {explain(page.error)[0]}; {kept}")
+        if not self.quiet:
+            for note in result.notes:
+                line(f"warning: {result.job.name}: {note}")
+            done = ", ".join(result.networks) or "resize"
+            line(f"{result.job.name} -> {target}  {result.pages} pages  {done}  {result.seconds:.2f} s")
 
     def _fail(self, name: str, error: Exception, line: Any = say, **fields: Any) -> None:
         self.failures.append((name, error))
@@ -366,7 +428,7 @@ class Batch:
 
     def _finish(self) -> int:
         """List the failures again where they may have scrolled away; return the exit code."""
-        if self.failures and self.pictures > 1 and not self.quiet:
+        if self.failures and len(self.failures) + self.pictures > 2 and not self.quiet:
             from kakudai.cli.table import print_failures
 
             print_failures([(name, explain(error)[0]) for name, error in self.failures])
@@ -385,6 +447,19 @@ def how(report: "Report", size: tuple[int, int]) -> str:
     return f"{done}: {report.reason}" if report.reason else done
 
 
-def sizes(before: tuple[int, int], after: tuple[int, int]) -> str:
-    """Write "750x469 -> 1500x938"."""
-    return f"{before[0]}x{before[1]} -> {after[0]}x{after[1]}"
+def costing(costs: "Estimate | None") -> str:
+    """Write "  about 5 min, 420 MB of memory, 2.1 GB of disk"."""
+    if costs is None:
+        return ""
+    seconds = f"{costs.seconds:.0f} s" if costs.seconds < 90 else f"{costs.seconds / 60:.0f} min"
+    return f"  about {seconds}, {in_bytes(costs.memory)} of memory, {in_bytes(costs.disk + costs.spool)} of disk"
+
+
+def in_bytes(size: int) -> str:
+    """Write 420 MB, 2.1 GB."""
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{math.ceil(size / 1e6)} MB"
+
+
+def sizes(before: tuple[int, int], after: tuple[int, int], frames: int = 1) -> str:
+    """Write "750x469 -> 1500x938"; of animations "300x200 -> 600x400, 24 frames"."""
+    return f"{before[0]}x{before[1]} -> {after[0]}x{after[1]}" + (f", {frames} frames" if frames > 1 else "")

@@ -153,7 +153,7 @@ def waifu2x(
     single = output is not None and not _is_folder(output, inputs, listed)
     ends = single and (format is None or Path(str(output)).suffix)
     kind = None if ends else find_output_format(format or "png").name
-    options = FileOptions(kind, depth=depth)
+    options = FileOptions(kind, depth=depth, still=True)
     check_options(options, "overwrite", as_json=False, output=None)
     with Upscaler(
         order.scale, model=order.model, denoise=order.denoise, style=style, tile=parse_tile_size(tile_size),

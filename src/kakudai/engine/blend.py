@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from kakudai.engine.passes import Pass, Progress, to_pixels
-from kakudai.engine.tiles import Tile, cut
+from kakudai.engine.tiles import Tile, cut, rows_of_band
 from kakudai.image.picture import Pixels
+from kakudai.image.spool import forget
 
 RAMP = 16
 """Input pixels on each side of the line between two tiles over which they are faded."""
@@ -30,22 +31,23 @@ class Blend:
 
     tiles: Pass
 
-    def run(self, image: Pixels, tile: int, dtype: DTypeLike, progress: Progress) -> Pixels:
-        """Enlarge a whole picture, see `Pass.run`. The result does not depend on the order in which tiles are done."""
-        height, width, channels = image.shape
-        scale = self.tiles.scale
-        output = np.empty((height * scale, width * scale, channels), dtype)
-        top = 0
+    def bands(
+        self, image: Pixels, tile: int, dtype: DTypeLike, progress: Progress, *, start: int = 0
+    ) -> Iterator[Pixels]:
+        """Enlarge a picture from top to bottom, see `Pass.bands`. The order in which tiles are done changes nothing."""
+        top, first = 0, start * self.tiles.scale
         for band in self._bands(image, tile, progress):
-            output[top : top + band.shape[1]] = to_pixels(band, output.dtype)
+            if top + band.shape[1] > first:
+                yield to_pixels(band[:, max(0, first - top) :], np.dtype(dtype))
             top += band.shape[1]
-        return output
+            forget(image)
 
     def _bands(self, image: Pixels, tile: int, progress: Progress) -> Iterator[NDArray[np.float32]]:
         """Yield finished rows from top to bottom: (1 | 3, rows, scale W)."""
         height, width, channels = image.shape
         scale = self.tiles.scale
-        cores = list(cut(height, width, tile, self.tiles.multiple))
+        tall = rows_of_band(height, width, tile, scale**2 * channels)
+        cores = list(cut(height, width, tile, self.tiles.multiple, rows=tall))
         ramp = min(RAMP, *(side // 2 for core in cores for side in (core.height, core.width)))
         behind = np.zeros((channels, 0, width * scale), np.float32)
         for _, row in groupby(cores, key=lambda core: core.top):

@@ -1,6 +1,6 @@
 """A network that is loaded, and one run of it over a picture: in tiles, in one piece, or in tiles that are blended."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,6 +17,7 @@ from kakudai.engine.runtimes import RuntimeName, Session, StagedSession, open_se
 from kakudai.engine.tiles import default_tile
 from kakudai.image.picture import Pixels
 from kakudai.image.resize import Border
+from kakudai.image.spool import together
 from kakudai.models import Model
 from kakudai.models.pools import Pools
 
@@ -106,9 +107,22 @@ class Loaded:
         return default_tile(height, width, workers=workers, largest=largest_tile(workers, most))
 
     def run(self, image: Pixels, tile: int, dtype: DTypeLike, run: Run) -> Pixels:
-        """Enlarge a picture once.
+        """Enlarge a picture once, in memory: what `bands` gives in one piece."""
+        height, width, channels = image.shape
+        output = np.empty((height * self.model.scale, width * self.model.scale, channels), dtype)
+        return together(self.bands(image, tile, dtype, run), output)
 
-        Shape: (H, W, 1 | 3) uint8, uint16 or float32 -> (scale H, scale W, 1 | 3) of `dtype`.
+    def bands(self, image: Pixels, tile: int, dtype: DTypeLike, run: Run, *, start: int = 0) -> Iterator[Pixels]:
+        """Enlarge a picture once, from top to bottom.
+
+        Shape: (H, W, 1 | 3) uint8, uint16 or float32 -> (rows, scale W, 1 | 3) of `dtype`, together scale H rows.
+
+        Args:
+            image: The picture.
+            tile: Side of the tiles.
+            dtype: Of the result.
+            run: How.
+            start: Rows of the picture that are done already.
 
         Raises:
             WrongResult: A tile is not the enlarged picture, also when it is done again.
@@ -117,15 +131,22 @@ class Loaded:
         whole = tile >= max(image.shape[:2])
         pools = self.pools
         if self.model.halo is not None:
-            return self._pass(run, self.model.halo).run(image, tile, dtype, run.progress)
+            return self.tiled(run).bands(image, tile, dtype, run.progress, start=start)
         if pools is not None and not (whole and pools.seamless and self.border == "replicate"):
-            return self._pooled(pools, image, tile, dtype, run=run)
+            return self._pooled(pools, image, tile, dtype, run=run, start=start)
         if whole:
             margin = 0 if self.border == "replicate" else UNLIMITED_MARGIN
-            return self._pass(run, margin).run(image, tile, dtype, run.progress)
-        return Blend(self._pass(run, UNLIMITED_MARGIN - RAMP)).run(image, tile, dtype, run.progress)
+            return self._pass(run, margin).bands(image, tile, dtype, run.progress)
+        return Blend(self._pass(run, UNLIMITED_MARGIN - RAMP)).bands(image, tile, dtype, run.progress, start=start)
 
-    def _pooled(self, pools: Pools, image: Pixels, tile: int, dtype: DTypeLike, *, run: Run) -> Pixels:
+    def tiled(self, run: Run) -> Pass:
+        """Return the pass of a network whose tiles do not depend on each other."""
+        assert self.model.halo is not None
+        return self._pass(run, self.model.halo)
+
+    def _pooled(
+        self, pools: Pools, image: Pixels, tile: int, dtype: DTypeLike, *, run: Run, start: int
+    ) -> Iterator[Pixels]:
         """Find the averages first, then run the tiles with them."""
         assert isinstance(self.session, StagedSession)
         statistics = Statistics(self.session, pools, self.model.multiple, self.border, run.turns)
@@ -137,7 +158,7 @@ class Loaded:
             def progress(pixels: int) -> None:
                 run.progress(share(pixels, stages - 1, stages))
 
-        return self._pass(run, pools.halo, given, lost=pools.added).run(image, tile, dtype, progress)
+        return self._pass(run, pools.halo, given, lost=pools.added).bands(image, tile, dtype, progress, start=start)
 
     def _pass(self, run: Run, halo: int, given: Sequence[Given] | None = None, *, lost: int = 0) -> Pass:
         def wrapped(session: Session) -> Session:

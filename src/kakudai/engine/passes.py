@@ -12,10 +12,11 @@ from numpy.typing import DTypeLike, NDArray
 
 from kakudai.engine.guard import fault
 from kakudai.engine.runtimes import Session
-from kakudai.engine.tiles import Tile, cut, extract
+from kakudai.engine.tiles import Tile, cut, extract, rows_of_band
 from kakudai.errors import WrongResult
 from kakudai.image.picture import Pixels, full_scale
 from kakudai.image.resize import Border
+from kakudai.image.spool import forget
 
 Progress = Callable[[int], None]
 """Called with the number of input pixels that have just been finished."""
@@ -53,55 +54,78 @@ class Pass:
         """Pixels around a tile that the network is given: the halo, but whole multiples."""
         return self.multiple * math.ceil(self.halo / self.multiple)
 
-    def run(self, image: Pixels, tile: int, dtype: DTypeLike, progress: Progress) -> Pixels:
-        """Enlarge a whole picture.
+    def bands(
+        self, image: Pixels, tile: int, dtype: DTypeLike, progress: Progress, *, start: int = 0
+    ) -> Iterator[Pixels]:
+        """Enlarge a picture and give it out from top to bottom, one row of tiles at a time.
 
-        Shape: (H, W, 1 | 3) uint8, uint16 or float32 -> (scale H, scale W, 1 | 3) of `dtype`.
+        The rows below are being worked on meanwhile: one, or in a narrow picture as many as keep all workers busy. A
+        writer that takes rows needs memory for those and for the one it has.
+
+        Shape: (H, W, 1 | 3) uint8, uint16 or float32 -> (rows, scale W, 1 | 3) of `dtype`, together scale H rows.
+
+        Args:
+            image: The picture.
+            tile: Side of the tiles.
+            dtype: Of the result.
+            progress: Called for each tile.
+            start: Rows of the picture that are done already.
 
         Raises:
             WrongResult: A tile is not the enlarged picture, also when it is done again.
             MemoryError: The tiles are too large.
         """
-        height, width, channels = image.shape
-        output = np.empty((height * self.scale, width * self.scale, channels), dtype)
-        top = 0
-        for band in self.bands(image, tile, dtype, progress):
-            output[top : top + band.shape[0]] = band
-            top += band.shape[0]
-        return output
 
-    def bands(self, image: Pixels, tile: int, dtype: DTypeLike, progress: Progress) -> Iterator[Pixels]:
-        """Enlarge a picture and give it out from top to bottom, one row of tiles at a time.
-
-        The rows below are being worked on meanwhile: one, or in a narrow picture as many as keep all workers busy. A
-        writer that takes rows needs memory for those and for the one it has.
-        """
-
-        def start(row: list[Tile]) -> tuple[Pixels, list[Future[None]]]:
+        def begin(row: list[Tile]) -> tuple[int, Pixels, list[Future[None]]]:
             size = (row[0].height * self.scale, image.shape[1] * self.scale, image.shape[2])
             band = np.empty(size, dtype)
-            return band, [self.pool.submit(self._fill, image, part, band, progress) for part in row]
+            return row[0].top, band, [self.pool.submit(self._fill, image, part, band, progress) for part in row]
 
-        height, width = image.shape[:2]
-        rows = (list(row) for _, row in groupby(cut(height, width, tile, self.multiple), key=lambda part: part.top))
+        height, width, channels = image.shape
+        tall = rows_of_band(height, width, tile, self.scale**2 * channels * np.dtype(dtype).itemsize)
+        parts = (part for part in cut(height, width, tile, self.multiple, rows=tall) if part.top + part.height > start)
+        rows = (list(row) for _, row in groupby(parts, key=lambda part: part.top))
         across = math.ceil(width / tile)
         ahead = max(2, math.ceil(2 * self.session.workers / across))
-        pending: deque[tuple[Pixels, list[Future[None]]]] = deque()
+        pending: deque[tuple[int, Pixels, list[Future[None]]]] = deque()
         try:
             for first in islice(rows, ahead):
-                pending.append(start(first))
+                pending.append(begin(first))
             while pending:
-                band, jobs = pending[0]
+                top, band, jobs = pending[0]
                 for job in jobs:
                     job.result()
                 pending.popleft()
+                forget(image)
                 if (row := next(rows, None)) is not None:
-                    pending.append(start(row))
-                yield band
+                    pending.append(begin(row))
+                yield band[max(0, start - top) * self.scale :]
         finally:
             # What runs cannot be stopped. Whoever tries again with smaller tiles needs its memory, and must not have
             # its progress counted.
-            wait([job for _, jobs in pending for job in jobs if not job.cancel()])
+            wait([job for _, _, jobs in pending for job in jobs if not job.cancel()])
+
+    def fill(self, image: Pixels, tiles: list[Tile], output: Pixels, progress: Progress) -> None:
+        """Run some tiles of a picture and write their cores into its result.
+
+        Shape: image (H, W, 1 | 3), output (scale H, scale W, 1 | 3).
+
+        Raises:
+            WrongResult: A tile is not the enlarged picture, also when it is done again.
+            MemoryError: The tiles are too large.
+        """
+        s = self.scale
+        jobs = [
+            self.pool.submit(
+                self._fill, image, tile, output[tile.top * s : (tile.top + tile.height) * s], progress
+            )
+            for tile in tiles
+        ]  # fmt: skip
+        try:
+            for job in jobs:
+                job.result()
+        finally:
+            wait([job for job in jobs if not job.cancel()])
 
     def _fill(self, image: Pixels, tile: Tile, band: Pixels, progress: Progress) -> None:
         """Run one tile and write its core into the band."""

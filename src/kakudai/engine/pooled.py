@@ -23,6 +23,7 @@ from kakudai.engine.tiles import Tile, cut, extract
 from kakudai.errors import WrongResult
 from kakudai.image.picture import Pixels
 from kakudai.image.resize import Border
+from kakudai.image.spool import forget
 from kakudai.models.pools import END, MEAN, SEEN, START, Average, Pools
 
 NOTHING = np.zeros((), np.float32)
@@ -104,6 +105,7 @@ class Statistics:
                 for part, job in zip(tiles, jobs, strict=True):
                     seen.append(job.result())
                     progress(share(part.height * part.width, level, len(self.pools.levels) + 1))
+                    forget(image)
             finally:
                 wait([job for job in jobs if not job.cancel()])
             for index in range(len(self.turns)):

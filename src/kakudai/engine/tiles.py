@@ -13,8 +13,12 @@ from itertools import pairwise
 
 import numpy as np
 
+from kakudai.engine.memory import SMALLEST_TILE
 from kakudai.image.picture import Pixels
 from kakudai.image.resize import Border, fold
+
+LARGEST_BAND = 64 << 20
+"""Bytes of the result of one row of tiles. Two are being made while a third is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +31,32 @@ class Tile:
     width: int
 
 
-def cut(height: int, width: int, tile: int, multiple: int = 1) -> Iterator[Tile]:
+def cut(height: int, width: int, tile: int, multiple: int = 1, *, rows: int | None = None) -> Iterator[Tile]:
     """Cover a picture with cores of at most `tile` pixels a side, row by row, every pixel exactly once.
 
     The cores are as equal as whole numbers allow: a picture of 257 pixels becomes 129 + 128, not 256 + 1.
 
     Args:
         multiple: All cores begin at multiples of this; a tile that is smaller is made as large.
+        rows: Height of the cores at most, where it is to be less than their width.
     """
-    for top, rows in spans(height, tile, multiple):
+    for top, length in spans(height, rows or tile, multiple):
         for left, columns in spans(width, tile, multiple):
-            yield Tile(top, left, rows, columns)
+            yield Tile(top, left, length, columns)
+
+
+def rows_of_band(height: int, width: int, tile: int, sample_bytes: int) -> int:
+    """Return the height of tiles in a picture that is so wide that a row of square ones would fill the memory.
+
+    Args:
+        height: Of the picture.
+        width: Likewise.
+        tile: Side of the tiles that are wanted. One that is the whole picture stays so.
+        sample_bytes: What one pixel of the picture becomes in the result: scale * scale * channels * bytes of each.
+    """
+    if tile >= max(height, width):
+        return tile
+    return min(tile, max(SMALLEST_TILE, LARGEST_BAND // (width * sample_bytes)))
 
 
 def spans(size: int, largest: int, multiple: int = 1) -> Iterator[tuple[int, int]]:

@@ -6,23 +6,30 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from os import PathLike
 from types import TracebackType
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from kakudai.engine.enlarging import Enlarging
 from kakudai.engine.ensemble import turns_for
+from kakudai.engine.estimate import Costs, Estimate
 from kakudai.engine.loaded import Network
 from kakudai.engine.memory import SMALLEST_TILE
 from kakudai.engine.plan import Plan, Size, make_plan
+from kakudai.engine.recall import Recall
 from kakudai.engine.runtimes import RuntimeName, usable_processors
 from kakudai.engine.toolbox import Chosen, Toolbox
 from kakudai.engine.tools import Wish, network_name
-from kakudai.engine.work import Work, Workshop
+from kakudai.engine.work import Workshop
 from kakudai.errors import RuntimeUnavailable, UsageError
-from kakudai.image.alpha import bleed, stay_between_neighbours
 from kakudai.image.files import read_image
+from kakudai.image.formats import Format
 from kakudai.image.picture import Metadata, Picture, Pixels
+from kakudai.image.spool import MEMORY, Room
 from kakudai.models import Model
+
+if TYPE_CHECKING:
+    from kakudai.engine.batch import FileOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,10 @@ class Report:
     strength: int = 0
     reason: str = ""
     notes: tuple[str, ...] = ()
+
+    def after(self, enlarging: Enlarging) -> "Report":
+        """Add what is known when it is done."""
+        return replace(self, tile=enlarging.tile, network_seconds=enlarging.seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +128,7 @@ class Upscaler:
         workers = max(loaded.session.workers for loaded in self._box.usual.all)
         pool = ThreadPoolExecutor(max(workers, threads or usable_processors()), thread_name_prefix="kakudai-tile")
         self._shop = Workshop(None if tile == "auto" else tile, turns, pool)
+        self._costs = Costs(self._shop)
 
     def __enter__(self) -> "Upscaler":
         return self
@@ -162,7 +174,15 @@ class Upscaler:
 
     def plan_picture(self, picture: Picture, chosen: Chosen | None = None) -> Report:
         """Say what would be done to a picture, by what `choose` has returned, or by a look at it."""
-        return self._report(picture, chosen or self.choose(picture))
+        return self.plan_size(picture.height, picture.width, chosen or self.choose(picture))
+
+    def plan_size(self, height: int, width: int, chosen: Chosen) -> Report:
+        """Say what would be done to a picture of that size, by what `choose` has returned."""
+        plan = make_plan(height, width, self.size, chosen.tools.means)
+        tools, choice = chosen.tools, chosen.choice
+        networks = tuple(network_name(loaded) for loaded in tools.steps(plan))
+        strength = tools.strength if plan.denoising != "no" else 0
+        return Report(plan, 0, 0.0, tools.label(plan), networks, strength, choice.reason if choice else "", tools.notes)
 
     def upscale(self, image: Pixels) -> Pixels:
         """Enlarge pixels.
@@ -182,7 +202,13 @@ class Upscaler:
         return pixels[..., 0] if image.ndim == 2 else pixels
 
     def upscale_picture(
-        self, picture: Picture, chosen: Chosen | None = None, *, progress: Callable[[int, int], None] | None = None
+        self,
+        picture: Picture,
+        chosen: Chosen | None = None,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+        recall: Recall | None = None,
+        room: Room = MEMORY,
     ) -> tuple[Picture, Report]:
         """Enlarge a picture with its alpha; its metadata goes along, its resolution is scaled.
 
@@ -193,40 +219,33 @@ class Upscaler:
             chosen: What `choose` has returned; None looks at this picture.
             progress: Called with (pixels done, pixels in all), counted in input pixels of the passes; from several
                 threads, but never by two at once.
+            recall: The same for all frames of an animation, one after the other: only what changes is run.
+            room: Where pictures between two networks go that are too large for memory.
+        """
+        enlarging, report = self.enlarge(picture, chosen, room)
+        output = enlarging.whole(progress, recall)
+        return output, report.after(enlarging)
+
+    def enlarge(self, picture: Picture, chosen: Chosen | None = None, room: Room = MEMORY) -> tuple[Enlarging, Report]:
+        """Prepare to enlarge a picture row by row, see `upscale_picture`; return it, and what is to be done.
+
+        Args:
+            picture: The picture.
+            chosen: What `choose` has returned; None looks at this picture.
+            room: Where arrays go that are too large for memory.
         """
         chosen = chosen or self.choose(picture)
-        report, tools = self._report(picture, chosen), chosen.tools
-        plan, alpha, color = report.plan, picture.alpha, one_channel(picture.color)
-        if plan == Plan(0, (picture.height, picture.width)):
-            return picture.with_pixels(picture.color.copy(), None if alpha is None else alpha.copy()), report
-        flat_alpha = alpha is None or bool((alpha == alpha.flat[0]).all())
-        plans, same_size = [plan], plan.size == (picture.height, picture.width)
-        if not flat_alpha and not same_size:
-            without = replace(tools.means, denoises=False, combined=False)
-            plans.append(make_plan(picture.height, picture.width, self.size, without))
-        if alpha is not None and not flat_alpha:
-            color = bleed(color, alpha, tools.reach)
-        work = Work(self._shop, tools, plans, (picture.height, picture.width), progress=progress)
-        output = work.carry_out(plan, color)
-        if alpha is not None:
-            if flat_alpha:
-                alpha = np.full((*plan.size, 1), alpha.flat[0], alpha.dtype)
-            elif same_size:
-                alpha = alpha.copy()
-            else:
-                alpha = stay_between_neighbours(work.carry_out(plans[1], alpha, light=False), alpha)
-        if output.shape[2] < picture.color.shape[2]:
-            output = output.repeat(picture.color.shape[2], axis=2)
-        report = replace(report, tile=work.tile, network_seconds=work.seconds)
-        return picture.with_pixels(output, alpha), report
+        report = self.plan_picture(picture, chosen)
+        shop = replace(self._shop, room=room)
+        return Enlarging(picture, report.plan, chosen.tools, self.size, shop), report
 
-    def _report(self, picture: Picture, chosen: Chosen) -> Report:
-        """Say what is to be done with the networks of a picture."""
-        plan = make_plan(picture.height, picture.width, self.size, chosen.tools.means)
-        tools, choice = chosen.tools, chosen.choice
-        networks = tuple(network_name(loaded) for loaded in tools.steps(plan))
-        strength = tools.strength if plan.denoising != "no" else 0
-        return Report(plan, 0, 0.0, tools.label(plan), networks, strength, choice.reason if choice else "", tools.notes)
+    def estimate(self, picture: Picture, chosen: Chosen, entry: Format, options: "FileOptions") -> Estimate:
+        """Say what it will cost to enlarge a picture into a file of that format; its networks are timed.
+
+        Raises:
+            WrongResult: A network does not even enlarge a piece of the picture.
+        """
+        return self._costs.of(picture, self.plan_picture(picture, chosen).plan, chosen.tools, entry, options)
 
     def map(self, paths: Iterable[str | PathLike[str]]) -> Iterator[Enlarged]:
         """Enlarge files one after the other, lazily and in order; the next is read while one is enlarged.
@@ -244,15 +263,6 @@ class Upscaler:
                     yield Enlarged(path, picture, None)
                 except Exception as error:  # whatever a decoder raises: one bad file never stops the rest
                     yield Enlarged(path, None, error)
-
-
-def one_channel(color: Pixels) -> Pixels:
-    """Return one channel of a picture whose channels are all alike: a network that sees colours could tint it.
-
-    Shape: (H, W, 1) or (H, W, 3) -> (H, W, 1) where every pixel is grey, else as it was.
-    """
-    alike = all((row == row[:, :1]).all() for row in color)  # row by row: colour mostly shows in the first
-    return color[..., :1] if alike else color
 
 
 def picture_from_array(image: Any) -> Picture:

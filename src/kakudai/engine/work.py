@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -14,10 +14,12 @@ from kakudai.engine.ensemble import Turn
 from kakudai.engine.loaded import Loaded, Run
 from kakudai.engine.memory import SMALLEST_TILE
 from kakudai.engine.plan import Plan
+from kakudai.engine.recall import Recall
 from kakudai.engine.tools import Tools
 from kakudai.errors import OutOfMemory
 from kakudai.image.picture import Pixels
-from kakudai.image.resize import resize
+from kakudai.image.resize import Resampling, resize_rows
+from kakudai.image.spool import MEMORY, Room, strips, together
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +30,13 @@ class Workshop:
         tile: Side of the tiles in input pixels; 0 is the whole picture, None leaves it to the engine.
         turns: The result is the mean over these.
         pool: Runs the tiles.
+        room: Where pictures lie between two networks.
     """
 
     tile: int | None
     turns: tuple[Turn, ...]
     pool: ThreadPoolExecutor
+    room: Room = MEMORY
 
 
 class Work:
@@ -44,6 +48,7 @@ class Work:
         plans: What is done to its colours, and, where it has any, to its alpha.
         size: (height, width) of the picture.
         progress: Called with (pixels done, pixels in all), counted in the input pixels of the passes.
+        recall: What it shares with the frame before it, where the picture is one of an animation.
     """
 
     def __init__(
@@ -54,7 +59,9 @@ class Work:
         size: tuple[int, int],
         *,
         progress: Callable[[int, int], None] | None,
+        recall: Recall | None = None,
     ) -> None:
+        self._recall, self._number = recall, 0
         self.tile, self.seconds = 0, 0.0
         self._shop, self._tools, self._progress = shop, tools, progress
         self._counting = threading.Lock()
@@ -64,8 +71,8 @@ class Work:
             for plan in plans
         )
 
-    def carry_out(self, plan: Plan, image: Pixels, *, light: bool = True) -> Pixels:
-        """Carry out a plan: (H, W, 1 | 3) -> (*plan.size, 1 | 3) of the same dtype.
+    def carry_out(self, plan: Plan, image: Pixels, *, light: bool = True) -> Iterator[Pixels]:
+        """Carry out a plan, from top to bottom: (H, W, 1 | 3) -> (rows, width, 1 | 3) of the same dtype.
 
         Between passes, and before the last resize, 8-bit pictures are kept in 16 bits, so that they are rounded once.
         A result that is smaller than the picture is made of means of light. What networks have enlarged too far is
@@ -81,32 +88,49 @@ class Work:
         reached = (image.shape[0] * scale, image.shape[1] * scale)
         for number, loaded in enumerate(steps, 1):
             last = number == len(steps) and reached == plan.size
-            image = self._pass(loaded, image, dtype if last else between)
+            bands = self._pass(loaded, image, dtype if last else between)
+            if last:
+                yield from bands
+                return
+            factor = loaded.model.scale
+            shape = (image.shape[0] * factor, image.shape[1] * factor, image.shape[2])
+            image = together(bands, self._shop.room.array(shape, between))
         if reached == plan.size:
-            return image
+            yield from strips(image)
+            return
         shrinks = plan.size != before and plan.size[0] <= before[0] and plan.size[1] <= before[1]
-        return resize(image, plan.size, kernel="lanczos3", linear_light=shrinks and light, dtype=dtype)
+        way = Resampling("lanczos3", linear_light=shrinks and light)
+        yield from resize_rows(image, plan.size, way, dtype)
 
-    def _pass(self, loaded: Loaded, image: Pixels, dtype: DTypeLike) -> Pixels:
+    def _pass(self, loaded: Loaded, image: Pixels, dtype: DTypeLike) -> Iterator[Pixels]:
         """Run a network once, with smaller and smaller tiles until they fit into memory."""
         run = Run(self._shop.turns, self._shop.pool, self._advance)
         tile = loaded.first_tile(image.shape[0], image.shape[1], self._shop.tile)
-        done, started = self._done, time.perf_counter()
+        before, rows, started = self._done, 0, time.perf_counter()
+        self._number += 1
         while True:
             self.tile = self.tile or tile
             try:
-                return loaded.run(image, tile, dtype, run)
+                if self._recall:
+                    bands = iter([self._recall.run(self._number, loaded, image, tile, dtype, run=run)])
+                else:
+                    bands = loaded.bands(image, tile, dtype, run, start=rows)
+                for band in bands:
+                    rows += len(band) // loaded.model.scale
+                    self.seconds += time.perf_counter() - started
+                    yield band
+                    started = time.perf_counter()
             except MemoryError as error:
                 if tile <= SMALLEST_TILE:
                     raise OutOfMemory(
                         f"no memory for a tile of {tile} pixels: {error}",
                         "close other programs, or use a smaller model",
                     ) from error
-                tile, self._done = max(SMALLEST_TILE, tile // 2), done
+                tile, self._done = max(SMALLEST_TILE, tile // 2), before + rows * image.shape[1]
                 self.tile = tile
-            finally:
+            else:
                 self.seconds += time.perf_counter() - started
-                started = time.perf_counter()
+                return
 
     def _advance(self, pixels: int) -> None:
         with self._counting:

@@ -4,22 +4,24 @@ Files hold any colour under transparent pixels, black or white as a rule. A netw
 into the edge of what is visible, as a dark or bright fringe. So visible colours are spread outwards first.
 """
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kakudai.image.picture import Pixels, full_scale
-from kakudai.image.resize import quantise, resize
+from kakudai.image.resize import quantise, taps
+from kakudai.image.spool import MEMORY, Room, forget, strips
 
 SOLID = 1 / 16
 """Alpha from which on a pixel keeps its own colour; below, 8-bit files hold more noise than colour."""
-ROWS = 256
-"""Rows of the picture worked on at a time; even, so that squares of four do not cross the bounds."""
+BAND = 1 << 20
+"""Pixels of the picture worked on at a time, about: whole squares of the largest size, and as many rows around."""
 
 
-def bleed(color: Pixels, alpha: Pixels, radius: int) -> Pixels:
+def bleed(color: Pixels, alpha: Pixels, radius: int, room: Room = MEMORY) -> Pixels:
     """Replace colours under transparent pixels by those of the visible ones around.
 
     Push and pull: averages by alpha over squares of 2, 4, 8 ... pixels, then, from the largest square down,
@@ -31,34 +33,52 @@ def bleed(color: Pixels, alpha: Pixels, radius: int) -> Pixels:
     Args:
         radius: How many pixels outside the visible part are filled with nearby colours, at least. Pixels
             further away take the mean of all visible ones.
+        room: Where the result goes.
 
     Convention: colours of alpha >= 1/16 stay as they are, to the bit. Those of alpha 0 have no influence on
         any pixel; in between they are mixed. A picture without a visible pixel becomes mid-grey.
     """
     whole = full_scale(alpha.dtype)
-    if alpha.min(initial=whole) >= SOLID * whole:
+    if all(part.min() >= SOLID * whole for part in strips(alpha)):
         return color
-    levels = [_shrunk(color, alpha, whole)]
-    while 2 ** len(levels) < 2 * radius and max(levels[-1][1].shape) > 1:
-        levels.append(_halve(*levels[-1]))
-    mean, weight = levels[-1]
-    total = float(weight.sum())
-    base = (mean * weight).sum(axis=(0, 1)) / total if total else np.float32(full_scale(color.dtype) / 2)
-    filled: NDArray[np.float32] = base + weight * (mean - base)
-    for mean, weight in levels[-2::-1]:
-        above = _doubled(filled, 0, mean.shape[0], mean.shape[1])
-        filled = above + weight * (mean - above)
-    return _filled_in(color, alpha, whole, filled)
+    height, width = alpha.shape[:2]
+    levels = 1
+    while 2**levels < 2 * radius and 2**levels < max(height, width):
+        levels += 1
+    rows = 2**levels * math.ceil(BAND / (width * 2**levels))
+    base = _mean_colour(color, alpha, levels, rows)
+    output = room.array(color.shape, color.dtype)
+    for start in range(0, height, rows):
+        # Each level looks at one square above and below: together at less than two of the largest.
+        first = max(0, start - 2 * 2**levels)
+        around = slice(first, start + rows + 2 * 2**levels)
+        filled = _filled_in(color[around], alpha[around], base, levels)
+        output[start : start + rows] = filled[start - first : start - first + rows]
+        forget(color, alpha, output)
+    return output
 
 
-def _shrunk(color: Pixels, alpha: Pixels, whole: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the picture halved, a band at a time: it is never whole in floating point."""
-    bands = []
-    for start in range(0, len(color), ROWS):
-        weight = alpha[start : start + ROWS] * np.float32(1 / whole)
-        # where(), not a product: a float picture may hide infinities there
-        bands.append(_halve(np.where(weight > 0, color[start : start + ROWS], 0), weight))
-    return np.concatenate([mean for mean, _ in bands]), np.concatenate([weight for _, weight in bands])
+def _mean_colour(color: Pixels, alpha: Pixels, levels: int, rows: int) -> NDArray[np.float32]:
+    """Return the mean of all visible colours, by squares; mid-grey where there are none. Shape: (C,)."""
+    total, sums = 0.0, np.zeros(color.shape[2], np.float64)
+    for start in range(0, len(color), rows):
+        *_, (mean, weight) = _levels(color[start : start + rows], alpha[start : start + rows], levels)
+        total += float(weight.sum(dtype=np.float64))
+        sums += (mean * weight).sum(axis=(0, 1), dtype=np.float64)
+        forget(color, alpha)
+    grey = np.full_like(sums, full_scale(color.dtype) / 2)
+    return (sums / total if total else grey).astype(np.float32)
+
+
+def _levels(color: Pixels, alpha: Pixels, levels: int) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Yield means and weights of squares of 2, 4, 8 ... pixels."""
+    weight = alpha * np.float32(1 / full_scale(alpha.dtype))
+    # where(), not a product: a float picture may hide infinities there
+    level = _halve(np.where(weight > 0, color, 0), weight)
+    yield level
+    for _ in range(levels - 1):
+        level = _halve(*level)
+        yield level
 
 
 def _halve(color: Pixels, weight: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -74,43 +94,59 @@ def _halve(color: Pixels, weight: NDArray[np.float32]) -> tuple[NDArray[np.float
     return mean.astype(np.float32, copy=False), np.minimum(total, np.float32(1))
 
 
-def _doubled(image: NDArray[np.float32], start: int, stop: int, width: int) -> NDArray[np.float32]:
-    """Return rows `start` to `stop` of the image enlarged twofold, bilinearly, edge pixels repeated."""
-    for axis, (first, last) in ((0, (start, stop)), (1, (0, width))):
-        at = np.arange(first, last)
+def _doubled(image: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+    """Return the image enlarged twofold, bilinearly, edge pixels repeated, cut to that size."""
+    for axis, size in ((0, height), (1, width)):
+        at = np.arange(size)
         near, far = at // 2, np.clip(at // 2 + np.where(at % 2, 1, -1), 0, image.shape[axis] - 1)
         image = np.float32(0.75) * image.take(near, axis) + np.float32(0.25) * image.take(far, axis)
     return image
 
 
-def _filled_in(color: Pixels, alpha: Pixels, whole: float, around: NDArray[np.float32]) -> Pixels:
-    """Mix the picture with the doubled `around`, by how transparent each pixel is, a band at a time."""
-    output = color.copy()
-    for start in range(0, len(color), ROWS):
-        share = alpha[start : start + ROWS] * np.float32(1 / (SOLID * whole))
-        if share.min() >= 1:
-            continue
-        own = np.where(share > 0, color[start : start + ROWS], 0).astype(np.float32, copy=False)
-        above = _doubled(around, start, start + len(own), color.shape[1])
-        mixed = above + share * (own - above)
-        if color.dtype.kind == "u":
-            mixed = quantise(mixed, color.dtype)
-        np.copyto(output[start : start + ROWS], mixed, where=share < 1, casting="same_kind")
-    return output
+def _filled_in(color: Pixels, alpha: Pixels, base: NDArray[np.float32], levels: int) -> Pixels:
+    """Mix rows of the picture with the colours around, by how transparent each pixel is."""
+    whole = full_scale(alpha.dtype)
+    if alpha.min() >= SOLID * whole:
+        return color
+    *lower, (mean, weight) = _levels(color, alpha, levels)
+    filled: NDArray[np.float32] = base + weight * (mean - base)
+    for mean, weight in lower[::-1]:
+        above = _doubled(filled, *mean.shape[:2])
+        filled = above + weight * (mean - above)
+    share = alpha * np.float32(1 / (SOLID * whole))
+    own = np.where(share > 0, color, 0).astype(np.float32, copy=False)
+    above = _doubled(filled, *color.shape[:2])
+    mixed = above + share * (own - above)
+    if color.dtype.kind == "u":
+        mixed = quantise(mixed, color.dtype)
+    return np.where(share < 1, mixed, color).astype(color.dtype, copy=False)
 
 
-def stay_between_neighbours(enlarged: Pixels, alpha: Pixels) -> Pixels:
+def stay_between_neighbours(enlarged: Pixels, alpha: Pixels, *, top: int = 0, height: int | None = None) -> Pixels:
     """Clip an enlarged alpha to the smallest and largest value around the pixel that each pixel comes from.
 
     What was wholly transparent or opaque with all around it stays exactly so: a network may return 1 for 0,
     and a transparent background of 1 is visible.
 
-    Shape: (H', W', 1) enlarged and (H, W, 1) original, of the same dtype -> (H', W', 1).
+    Shape: (h', W', 1) enlarged and (H, W, 1) original, of the same dtype -> (h', W', 1).
+
+    Args:
+        enlarged: All of it, or the rows from `top` on.
+        alpha: The original.
+        top: First of these rows.
+        height: Rows of all of it; None for those that are given.
     """
-    size = (enlarged.shape[0], enlarged.shape[1])
-    low = resize(_extreme(alpha, np.minimum), size, kernel="nearest")
-    high = resize(_extreme(alpha, np.maximum), size, kernel="nearest")
+    rows = _origins(alpha.shape[0], height or len(enlarged))[top : top + len(enlarged)]
+    columns = _origins(alpha.shape[1], enlarged.shape[1])
+    first = max(0, int(rows[0]) - 1)
+    around = alpha[first : int(rows[-1]) + 2]
+    low, high = (_extreme(around, choose)[rows - first][:, columns] for choose in (np.minimum, np.maximum))
     return np.clip(enlarged, low, high)
+
+
+def _origins(size_in: int, size_out: int) -> NDArray[np.int64]:
+    """Return the pixel that each pixel of an enlarged line comes from."""
+    return taps(size_in, size_out, size_out / size_in, kernel="nearest").index[:, 0]
 
 
 def _extreme(plane: Pixels, choose: Callable[..., Any]) -> Pixels:

@@ -5,10 +5,13 @@ made up where a picture states no resolution. So it encodes pixels, colour profi
 is put here.
 """
 
+import mmap
+import os
 import re
 import struct
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TypeAlias
 
 from kakudai.image import exif
@@ -163,17 +166,27 @@ def jpeg_with(data: bytes, dpi: Dpi, block: bytes | None) -> list[bytes | memory
     return [head, kept, memoryview(data)[rest:]]
 
 
-def webp_with(data: bytes, size: tuple[int, int], block: bytes | None) -> list[bytes | memoryview]:
-    """Return the pieces of a WebP file that has this EXIF block. `size` is width and height in pixels."""
-    if not block:
-        return [data]
-    chunks: list[tuple[bytes, memoryview]] = []
+def webp_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview]]:
+    """Yield name and bytes, header included, of the parts of a WebP file."""
     position = 12
     while position + 8 <= len(data):
         name, length = struct.unpack_from("<4sI", data, position)
         end = position + 8 + length + length % 2
-        chunks.append((name, memoryview(data)[position:end]))
+        yield name, memoryview(data)[position:end]
         position = end
+
+
+def webp_chunk(name: bytes, *body: bytes) -> bytes:
+    """Return a part of a WebP file."""
+    size = sum(map(len, body))
+    return b"".join((name, struct.pack("<I", size), *body, b"\0" * (size % 2)))
+
+
+def webp_with(data: bytes, size: tuple[int, int], block: bytes | None) -> list[bytes | memoryview]:
+    """Return the pieces of a WebP file that has this EXIF block. `size` is width and height in pixels."""
+    if not block:
+        return [data]
+    chunks = list(webp_chunks(data))
     flags = 0x08  # EXIF
     if chunks[0][0] == b"VP8X":
         flags |= chunks.pop(0)[1][8]
@@ -182,7 +195,7 @@ def webp_with(data: bytes, size: tuple[int, int], block: bytes | None) -> list[b
     canvas = b"".join((value - 1).to_bytes(3, "little") for value in size)
     pixels = [raw for name, raw in chunks if name not in (b"XMP ", b"EXIF")]
     after = [raw for name, raw in chunks if name == b"XMP "]
-    own = b"EXIF" + struct.pack("<I", len(block)) + block + b"\0" * (len(block) % 2)
+    own = webp_chunk(b"EXIF", block)
     header = b"VP8X" + struct.pack("<IB3x", 10, flags) + canvas
     pieces: list[bytes | memoryview] = [header, *pixels, own, *after]
     return [b"RIFF" + struct.pack("<I", 4 + sum(len(piece) for piece in pieces)) + b"WEBP", *pieces]
@@ -190,14 +203,29 @@ def webp_with(data: bytes, size: tuple[int, int], block: bytes | None) -> list[b
 
 def tiff_with(data: bytes, dpi: Dpi, block: bytes | None) -> list[bytes | memoryview]:
     """Return the pieces of a classic little-endian TIFF with this resolution and these EXIF entries."""
-    values, listed = exif.pack(exif.describing(block), len(data)) if block else (b"", {})
-    if dpi:
-        more, resolution = exif.resolution_entries("<", len(data) + len(values), dpi)
-        values, listed = values + more, listed | resolution
-        unknown: tuple[int, ...] = ()
-    else:
-        unknown = (exif.X_RESOLUTION, exif.Y_RESOLUTION, exif.RESOLUTION_UNIT)
-    return [exif.with_entries(data, (values, listed), unknown)]
+    return [exif.with_entries(data, *_tiff_entries(len(data), dpi, block))]
+
+
+def add_to_tiff(path: Path, dpi: Dpi, block: bytes | None) -> tuple[str, ...]:
+    """Give a TIFF of any size, as libvips writes it, this resolution and these EXIF entries; say what is lost."""
+    with path.open("r+b") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        if not exif.byte_order(data):
+            return ("a TIFF over 4 GB is written without EXIF",) if block else ()
+        offset, tail = exif.tail_with(data, *_tiff_entries(len(data), dpi, block))
+        file.seek(0, os.SEEK_END)
+        file.write(tail)
+        file.seek(4)
+        file.write(struct.pack("<I", offset))
+    return ()
+
+
+def _tiff_entries(size: int, dpi: Dpi, block: bytes | None) -> tuple[tuple[bytes, dict[int, bytes]], tuple[int, ...]]:
+    """Return what is appended to a TIFF of so many bytes, and which entries it loses."""
+    values, listed = exif.pack(exif.describing(block), size) if block else (b"", {})
+    if not dpi:
+        return (values, listed), (exif.X_RESOLUTION, exif.Y_RESOLUTION, exif.RESOLUTION_UNIT)
+    more, resolution = exif.resolution_entries("<", size + len(values), dpi)
+    return (values + more, listed | resolution), ()
 
 
 def avif_with(data: bytes, block: bytes | None) -> list[bytes | memoryview]:

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakudai.errors import OutputError
-from kakudai.image import containers, exif
-from kakudai.image.formats import Format
+from kakudai.image import containers, exif, gif
+from kakudai.image.formats import FORMATS, Format
 from kakudai.image.picture import Metadata, Picture, Pixels, full_scale
 from kakudai.image.vips import EXIF, ICC, XMP, libvips, one_line
 
@@ -18,18 +18,26 @@ compresses while the others wait, and for 48 megapixels that wait was a fifth of
 
 ROWS = 256
 """Rows converted at a time, so that no second copy of the picture in floating point exists."""
-DTYPES = {8: np.uint8, 12: np.uint16, 16: np.uint16, 32: np.float32}
+DTYPES = {8: np.uint8, 10: np.uint16, 12: np.uint16, 16: np.uint16, 32: np.float32}
 PLACEHOLDER = b"Exif\0\0II*\0\x08\0\0\0\0\0\0\0\0\0"
 """An EXIF block without entries."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will be written: bits per channel, quality (1 to 100) or None, sentences on what is lost."""
+    """What will be written.
+
+    Args:
+        depth: Bits per channel.
+        quality: 1 to 100, or None where the format has none.
+        notes: Sentences on what is lost.
+        dither: Whether colours that a palette lacks become patterns; None where they would show as bands.
+    """
 
     depth: int
     quality: int | None
     notes: tuple[str, ...]
+    dither: bool | None = None
 
 
 def make_plan(picture: Picture, entry: Format, quality: int | None, depth: int | None) -> Plan:
@@ -56,29 +64,74 @@ def encode(picture: Picture, entry: Format, plan: Plan) -> tuple[list[bytes | me
         OutputError: the encoder gave up.
     """
     vips = libvips()
-    joined = _joined(picture, entry)
-    if joined.dtype.kind == "f" and not np.isfinite(joined).all():
-        raise OutputError("the picture holds values that are not numbers", "check the array that was passed in")
-    pixels = to_depth(joined, plan.depth)
+    if entry.name == "gif":
+        lost: list[str] = []
+        return list(gif.write(iter([shot(picture, lost)]), 1, 1, plan.dither, lost)), tuple(lost)
+    pixels = to_depth(joined(picture, entry), plan.depth)
     try:
         image = _image(pixels, picture, entry)
-        image, metadata, notes = _carried(image, picture.metadata, entry)
+        image, metadata, notes = carried(image, picture.metadata, entry)
         keep = "icc|xmp|exif" if image.get_typeof(EXIF) else "icc|xmp"  # else libvips makes up an EXIF block
-        data = getattr(image, f"{entry.saver}_buffer")(keep=keep, **_options(entry, plan, pixels))
+        data = getattr(image, f"{entry.saver}_buffer")(
+            keep=keep, **saver_options(entry, plan, pixels.shape[0] * pixels.shape[1], pixels.nbytes)
+        )
     except (vips.Error, UnicodeDecodeError) as error:
         raise OutputError(f"{entry.title} encoder failed: {one_line(error)}", "try another --format") from None
-    pieces, more = _with_metadata(data, metadata, entry, pixels.shape)
+    pieces, more = with_metadata(data, metadata, entry, pixels.shape)
     return pieces, (*notes, *more)
 
 
+def in_8_bits(picture: Picture, entry: Format, *, srgb: bool = False) -> Pixels:
+    """Return a picture for encoders that take nothing else. Shape: (H, W, 3 | 4) uint8, alpha last.
+
+    Args:
+        picture: What is to be written.
+        entry: The format; its word on grey and alpha counts.
+        srgb: The format has no room for a profile: colours become sRGB.
+
+    Raises:
+        OutputError: The colour profile cannot be applied.
+    """
+    vips = libvips()
+    profile = picture.metadata.icc
+    image = _image(to_depth(joined(picture, entry), 8), picture, entry)
+    try:
+        if srgb and profile and picture.channels == 3:
+            image = image.copy()
+            image.set_type(vips.GValue.blob_type, ICC, profile)
+            image = image.icc_transform("srgb", embedded=True, depth=8, intent="relative")
+        pixels: Pixels = image.numpy()
+    except vips.Error as error:
+        raise OutputError(f"the colour profile cannot be applied: {one_line(error)}", "use --format png") from None
+    return pixels
+
+
+def shot(picture: Picture, notes: list[str], hundredths: int = 0) -> gif.Shot:
+    """Return a picture as one frame of a GIF; what GIF cannot hold is added to the notes, once."""
+    pixels, metadata = in_8_bits(picture, FORMATS["gif"], srgb=True), picture.metadata
+    visible = np.ones(pixels.shape[:2], bool)
+    lost = {
+        "a colour profile: colours became sRGB": metadata.icc, "EXIF: dropped": metadata.exif,
+        "XMP: dropped": metadata.xmp, "a resolution: dropped": metadata.resolution,
+    }  # fmt: skip
+    said = [f"GIF cannot hold {what}" for what, there in lost.items() if there]
+    if pixels.shape[2] == 4:
+        visible = pixels[..., 3] >= 128
+        if ((pixels[..., 3] != 255) & (pixels[..., 3] != 0)).any():
+            said.append("GIF cannot hold half transparent pixels: they became opaque or invisible")
+    notes.extend(note for note in said if note not in notes)
+    return gif.Shot(pixels[..., :3], visible, hundredths)
+
+
 def to_depth(pixels: Pixels, bits: int) -> Pixels:
-    """Convert between 8, 12, 16 bits and float, rounding half up; 12 bits stand in the upper bits of 16.
+    """Convert between 8, 10, 12, 16 bits and float, rounding half up; 10 and 12 stand in the upper bits of 16.
 
     Convention: full scale maps to full scale, so 8 to 16 bits is times 257, and there and back changes
         nothing.
     """
     dtype = np.dtype(DTYPES[bits])
-    if pixels.dtype == dtype and bits != 12:
+    spare = dtype.itemsize * 8 - bits
+    if pixels.dtype == dtype and not spare:
         return pixels
     output = np.empty(pixels.shape, dtype)
     top = 1.0 if bits == 32 else float((1 << bits) - 1)
@@ -86,14 +139,20 @@ def to_depth(pixels: Pixels, bits: int) -> Pixels:
     for start in range(0, len(pixels), ROWS):
         rows = pixels[start : start + ROWS] * factor
         output[start : start + ROWS] = rows if bits == 32 else np.floor(np.clip(rows, 0.0, top) + 0.5)
-    if bits == 12:
-        output <<= 4
+    if spare:
+        output <<= spare
     return output
 
 
-def _joined(picture: Picture, entry: Format) -> Pixels:
-    """Return colour and alpha as one array, or colour laid on white where the format has no alpha."""
+def joined(picture: Picture, entry: Format) -> Pixels:
+    """Return colour and alpha as one array, or colour laid on white where the format has no alpha.
+
+    Raises:
+        OutputError: They are not all numbers.
+    """
     color, alpha = picture.color, picture.alpha
+    if any(plane is not None and plane.dtype.kind == "f" and not np.isfinite(plane).all() for plane in (color, alpha)):
+        raise OutputError("the picture holds values that are not numbers", "check the array that was passed in")
     if alpha is None:
         return color
     if entry.alpha:
@@ -109,27 +168,32 @@ def _joined(picture: Picture, entry: Format) -> Pixels:
 
 
 def _image(pixels: Pixels, picture: Picture, entry: Format) -> Any:
-    """Return a libvips image; grey becomes RGB, through its profile, where the format has no grey."""
+    """Return a libvips image of pixels, see `as_written`."""
+    image = libvips().Image.new_from_array(np.ascontiguousarray(pixels))
+    return as_written(image, pixels.dtype, picture.metadata, entry)
+
+
+def as_written(image: Any, dtype: np.dtype[Any], metadata: Metadata, entry: Format) -> Any:
+    """Name what a libvips image holds; grey becomes RGB, through its profile, where the format has no grey."""
     vips = libvips()
-    grey = pixels.shape[2] <= 2
+    grey = image.bands <= 2
     names = {"uint8": ("b-w", "srgb"), "uint16": ("grey16", "rgb16"), "float32": ("b-w", "scrgb")}
-    image = vips.Image.new_from_array(np.ascontiguousarray(pixels))
-    image = image.copy(interpretation=names[pixels.dtype.name][0 if grey else 1])
+    image = image.copy(interpretation=names[dtype.name][0 if grey else 1])
     if not grey or entry.grey:
         return image
     alpha = image[1] if image.bands == 2 else None
     color = image[0]
-    if picture.metadata.icc:
-        color.set_type(vips.GValue.blob_type, ICC, picture.metadata.icc)
-        depth = 16 if pixels.dtype == np.uint16 else 8
+    if metadata.icc:
+        color.set_type(vips.GValue.blob_type, ICC, metadata.icc)
+        depth = 16 if dtype == np.uint16 else 8
         color = color.icc_transform("srgb", embedded=True, depth=depth, intent="relative")
     else:
         color = color.bandjoin([color, color])
     color = color if alpha is None else color.bandjoin(alpha)
-    return color.copy(interpretation=names[pixels.dtype.name][1])
+    return color.copy(interpretation=names[dtype.name][1])
 
 
-def _carried(image: Any, metadata: Metadata, entry: Format) -> tuple[Any, Metadata, tuple[str, ...]]:
+def carried(image: Any, metadata: Metadata, entry: Format) -> tuple[Any, Metadata, tuple[str, ...]]:
     """Attach what libvips writes itself, drop what the format has no room for, and say so."""
     vips = libvips()
     notes: list[str] = []
@@ -153,24 +217,24 @@ def _carried(image: Any, metadata: Metadata, entry: Format) -> tuple[Any, Metada
     return image, metadata, tuple(notes)
 
 
-def _options(entry: Format, plan: Plan, pixels: Pixels) -> dict[str, Any]:
-    """Return the arguments of libvips' saver."""
+def saver_options(entry: Format, plan: Plan, pixels: int, size: int) -> dict[str, Any]:
+    """Return the arguments of libvips' saver for so many pixels, of so many bytes together."""
     options = dict(entry.options)
     if plan.quality is not None:
         options["Q"] = plan.quality
     if entry.name == "webp" and plan.quality == 100:
         options |= {"lossless": True, "exact": True, "smart_subsample": False}
-    if entry.name == "png" and pixels.shape[0] * pixels.shape[1] > LARGE_PNG:
+    if entry.name == "png" and pixels > LARGE_PNG:
         options["compression"] = 1
     if entry.name == "avif":
         options["bitdepth"] = plan.depth
     if entry.name == "tiff":
         options["predictor"] = "float" if plan.depth == 32 else "horizontal"
-        options["bigtiff"] = pixels.nbytes > 4_000_000_000
+        options["bigtiff"] = size > 4_000_000_000
     return options
 
 
-def _with_metadata(
+def with_metadata(
     data: bytes, metadata: Metadata, entry: Format, shape: tuple[int, ...]
 ) -> tuple[list[bytes | memoryview], tuple[str, ...]]:
     """Put resolution and EXIF into the encoded file."""

@@ -10,6 +10,7 @@ Source: EXIF 2.32 (CIPA DC-008), TIFF 6.0. Blocks come from strangers: every rea
 is dropped.
 """
 
+import mmap
 import struct
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -41,6 +42,7 @@ MAX_ENTRIES = 1000
 MAX_VALUE = 1 << 20
 """Bytes of one value; a hostile file points a thousand entries at the same megabytes."""
 
+Data: TypeAlias = bytes | bytearray | mmap.mmap
 Value: TypeAlias = "tuple[int, int, bytes] | Tree"
 Tree: TypeAlias = dict[int, Value]
 """A directory: tag -> (type, count, little-endian bytes) or a directory below it."""
@@ -58,12 +60,12 @@ class Entry:
     size: int
 
 
-def byte_order(data: bytes | bytearray) -> str:
+def byte_order(data: Data) -> str:
     """Return "<" or ">", the byte order for `struct`, or "" for what is neither EXIF nor a classic TIFF."""
     return {b"II*\0": "<", b"MM\0*": ">"}.get(bytes(data[:4]), "") if len(data) >= 8 else ""
 
 
-def entries(data: bytes | bytearray, offset: int) -> tuple[dict[int, Entry], int]:
+def entries(data: Data, offset: int) -> tuple[dict[int, Entry], int]:
     """Return the entries at `offset` that lie wholly inside the data, and the next directory's offset."""
     order = byte_order(data)
     if not order or not 8 <= offset <= len(data) - 2:
@@ -82,13 +84,13 @@ def entries(data: bytes | bytearray, offset: int) -> tuple[dict[int, Entry], int
     return found, following
 
 
-def first_directory(data: bytes | bytearray) -> tuple[dict[int, Entry], int]:
+def first_directory(data: Data) -> tuple[dict[int, Entry], int]:
     """Return the entries of the block's first directory, and the offset of the next (the thumbnail's)."""
     order = byte_order(data)
     return entries(data, struct.unpack_from(order + "I", data, 4)[0]) if order else ({}, 0)
 
 
-def number(data: bytes | bytearray, entry: Entry | None) -> float | None:
+def number(data: Data, entry: Entry | None) -> float | None:
     """Return the first value of a SHORT, LONG or RATIONAL entry."""
     order = byte_order(data)
     if entry is None or entry.type not in (SHORT, LONG, RATIONAL):
@@ -180,15 +182,20 @@ def with_entries(
     data: bytes | bytearray, added: tuple[bytes, dict[int, bytes]], without: tuple[int, ...] = ()
 ) -> bytes:
     """Append values and a copy of the first directory that has other entries; no offset before it moves."""
+    offset, tail = tail_with(data, added, without)
+    return bytes(data[:4]) + struct.pack(byte_order(data) + "I", offset) + bytes(data[8:]) + tail
+
+
+def tail_with(data: Data, added: tuple[bytes, dict[int, bytes]], without: tuple[int, ...] = ()) -> tuple[int, bytes]:
+    """Return what `with_entries` puts behind the data, and the offset of the directory in it, for the header."""
     order = byte_order(data)
     values, replaced = added
     ifd, _ = first_directory(data)
     kept = {tag: bytes(data[e.position : e.position + 12]) for tag, e in ifd.items() if tag not in without}
     directory = sorted((kept | replaced).items())
-    body = bytes(data) + values
-    body += b"\0" * (len(body) % 2)
+    values += b"\0" * ((len(data) + len(values)) % 2)
     packed = struct.pack(order + "H", len(directory)) + b"".join(raw for _, raw in directory) + b"\0\0\0\0"
-    return body[:4] + struct.pack(order + "I", len(body)) + body[8:] + packed
+    return len(data) + len(values), values + packed
 
 
 def parse(data: bytes | bytearray, offset: int | None = None, depth: int = 0) -> Tree:

@@ -15,8 +15,9 @@ class Format:
         name: Lower-case name, the word of `--format`.
         extensions: Without dots; the first one is used for new files.
         magic: Decides from the first 64 bytes of a file whether it is of this format.
-        loader: The libvips operation that decodes it, or "" where Pillow does.
-        saver: The libvips operation that encodes it, or "" where kakudai does not write the format.
+        loader: The libvips operation that decodes it, or "" where Pillow or an optional package does.
+        saver: The libvips operation that encodes it, "palette" where `image/gif.py` does, or "" where kakudai does not
+            write the format.
         options: What the saver is always called with.
         quality: The quality used when none is asked for; None where the format is always lossless.
         depths: Bits per channel that can be written; 32 is floating point.
@@ -44,7 +45,7 @@ class Format:
     @property
     def title(self) -> str:
         """The name as people write it."""
-        return {"webp": "WebP"}.get(self.name, self.name.upper())
+        return {"webp": "WebP", "dzi": "DeepZoom", "jxl": "JPEG XL"}.get(self.name, self.name.upper())
 
 
 def _starts(*prefixes: bytes) -> Callable[[bytes], bool]:
@@ -56,12 +57,20 @@ def _is_webp(head: bytes) -> bool:
 
 
 def _is_avif(head: bytes) -> bool:
-    """Accept an ISO media file whose major or compatible brands name AVIF; HEIC (HEVC) is not decoded."""
+    """Accept an ISO media file whose major or compatible brands name AVIF."""
+    return not {b"avif", b"avis"}.isdisjoint(_brands(head))
+
+
+def _is_heic(head: bytes) -> bool:
+    return not {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"}.isdisjoint(_brands(head))
+
+
+def _brands(head: bytes) -> list[bytes]:
+    """Return the major and compatible brands of an ISO media file; none of other files."""
     if head[4:8] != b"ftyp":
-        return False
+        return []
     size = int.from_bytes(head[:4], "big")
-    brands = [head[8:12]] + [head[i : i + 4] for i in range(16, min(size, len(head)), 4)]
-    return b"avif" in brands or b"avis" in brands
+    return [head[8:12]] + [head[i : i + 4] for i in range(16, min(size, len(head)), 4)]
 
 
 # Measured on photographs and drawn art enlarged twofold, with libvips 8.18 and zlib-ng. PNG: level 2 with the filter
@@ -93,14 +102,27 @@ FORMATS: dict[str, Format] = {
         ),
         Format(
             "avif", ("avif",), _is_avif, "heifload", "heifsave",
-            options={"compression": "av1", "subsample_mode": "off", "effort": 2}, quality=85, depths=(8, 12),
+            options={"compression": "av1", "subsample_mode": "off", "effort": 2}, quality=85, depths=(8, 10, 12),
             grey=False, max_side=16_384,
         ),
-        Format("gif", ("gif",), _starts(b"GIF87a", b"GIF89a"), "gifload"),
+        Format(
+            "gif", ("gif",), _starts(b"GIF87a", b"GIF89a"), "gifload", "palette", grey=False,
+            max_side=65_535,
+        ),
         Format("bmp", ("bmp", "dib"), _starts(b"BM"), ""),
+        Format("heic", ("heic", "heif", "hif"), _is_heic, ""),
+        Format("jxl", ("jxl",), _starts(b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"), ""),
     )
 }  # fmt: skip
 """Every format that is read; those with a `saver` are written too. Nothing else is ever decoded."""
+
+DEEPZOOM = Format(
+    "dzi", ("dzi",), lambda _: False, "", "dzsave", options={"subsample_mode": "off"}, quality=90,
+)  # fmt: skip
+"""A folder of tiles in all sizes, with a file that describes it; see `image/deepzoom.py`. It is written only."""
+
+PACKAGES = {"heic": "pi_heif", "jxl": "imagecodecs"}
+"""Formats that are decoded by modules of the extra "formats"."""
 
 SNIFFED = 64
 """Bytes from the start of a file that are enough to recognise its format."""
@@ -123,10 +145,10 @@ def find_output_format(name: str) -> Format:
         UsageError: the format is unknown, or can only be read.
     """
     word = name.lower().lstrip(".")
-    for entry in FORMATS.values():
+    for entry in (*FORMATS.values(), DEEPZOOM):
         if entry.saver and (word == entry.name or word in entry.extensions):
             return entry
     raise UsageError(
-        f"cannot write the format {name!r}; accepted are {', '.join(output_formats())}",
+        f"cannot write the format {name!r}; accepted are {', '.join((*output_formats(), DEEPZOOM.name))}",
         "choose one of them with --format, or give the output file such an extension",
     )

@@ -64,13 +64,14 @@ class Picture:
 
     def with_pixels(self, color: Pixels, alpha: Pixels | None) -> "Picture":
         """Return the same picture with other pixels: resolution is scaled so that the printed size stays."""
+        return replace(self.scaled(*color.shape[:2]), color=color, alpha=alpha)
+
+    def scaled(self, height: int, width: int) -> "Picture":
+        """Return the same pixels with the metadata of the picture when it has that size."""
         resolution = self.metadata.resolution
         if resolution is not None:
-            resolution = (
-                resolution[0] * color.shape[1] / self.width,
-                resolution[1] * color.shape[0] / self.height,
-            )
-        return Picture(color, alpha, replace(self.metadata, resolution=resolution, jpeg=None))
+            resolution = (resolution[0] * width / self.width, resolution[1] * height / self.height)
+        return replace(self, metadata=replace(self.metadata, resolution=resolution, jpeg=None))
 
 
 def full_scale(dtype: np.dtype[Any]) -> float:

@@ -6,19 +6,31 @@ import mmap
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from kakudai.errors import OutOfMemory, PictureNotFound, PictureTooLarge, PictureUnreadable
-from kakudai.image import bmp, containers, exif, vips
+from kakudai.image import bmp, containers, exif, heic, jxl, vips
 from kakudai.image.formats import FORMATS, SNIFFED, Format, sniff
 from kakudai.image.picture import Metadata, Picture, Pixels
+from kakudai.image.spool import MEMORY, Room, mapping_of
 
 MAX_PIXELS = 179_000_000
 """Default limit of width times height: more takes over half a gigabyte decoded, at 8 bits."""
+MAX_ROWS = 1 << 30
+"""Limit of width times height for pictures that are decoded row by row into a file."""
+
+FEWEST = 100
+"""Pixels for each byte of a file of more than `MAX_PIXELS`, at most: a white page scanned in black and white has fewer,
+an attack ten times more."""
+
+MAX_HELD = 950_000_000
+"""Bytes that a decoder may keep which does not decode row by row; networks and encoders need 300 MB besides."""
+
 MAX_PROFILE = 4 << 20
 """Bytes of colour profile that are kept."""
 
@@ -29,7 +41,9 @@ TURNS = {
 """EXIF orientation -> swap rows with columns first, then the step along rows and along columns."""
 
 
-def read_image(source: str | os.PathLike[str] | bytes, *, max_pixels: int = MAX_PIXELS) -> Picture:
+def read_image(
+    source: str | os.PathLike[str] | bytes, *, max_pixels: int | None = MAX_PIXELS, room: Room = MEMORY
+) -> Picture:
     """Decode a still picture; of an animation or a document of several pages, the first.
 
     Nothing is converted that a `Picture` can hold: depth, grey, alpha and colour profile stay. Exceptions,
@@ -38,7 +52,10 @@ def read_image(source: str | os.PathLike[str] | bytes, *, max_pixels: int = MAX_
 
     Args:
         source: A path, or the bytes of an encoded picture.
-        max_pixels: Largest width times height, checked in the header before decoding; 0 lifts the limit.
+        max_pixels: Largest width times height, checked in the header before decoding; 0 lifts the limit. None is
+            as many as can be had with bounded memory: 179 million, or 1,074 million of files that are decoded row by
+            row and are not suspiciously short.
+        room: Where the pixels go.
 
     Raises:
         PictureNotFound: there is no such file, or it is a folder.
@@ -51,14 +68,14 @@ def read_image(source: str | os.PathLike[str] | bytes, *, max_pixels: int = MAX_
         tells.
     """
     name = "the picture" if isinstance(source, bytes | bytearray | memoryview) else repr(os.fspath(source))
-    with _opened(source, name) as file:
+    with opened(source, name) as file:
         head = file.read(SNIFFED)
         entry = sniff(head)
         if entry is None:
             raise _not_a_picture(head, name)
         file.seek(0)
         try:
-            return _decode(file, entry, name, max_pixels)
+            return _decode(file, entry, name, max_pixels, room)
         except MemoryError:
             raise OutOfMemory(
                 f"{name} does not fit into memory", "close other programs, or use a larger machine"
@@ -66,7 +83,7 @@ def read_image(source: str | os.PathLike[str] | bytes, *, max_pixels: int = MAX_
 
 
 @contextlib.contextmanager
-def _opened(source: Any, name: str) -> Iterator[BinaryIO]:
+def opened(source: Any, name: str) -> Iterator[BinaryIO]:
     """Yield a seekable file, or one of the named errors."""
     if isinstance(source, bytes | bytearray | memoryview):
         yield io.BytesIO(source)
@@ -94,40 +111,99 @@ def _not_a_picture(head: bytes, name: str) -> PictureUnreadable:
     return PictureUnreadable(f"{name} is not a picture that kakudai reads ({known})", "convert it to PNG first")
 
 
-def _decode(file: BinaryIO, entry: Format, name: str, max_pixels: int) -> Picture:
-    def check(width: int, height: int) -> None:
-        if max_pixels and width * height > max_pixels:
+def pixel_limit(name: str, most: int) -> Callable[..., None]:
+    """Return what raises PictureTooLarge for a width and height of more than `most` pixels; 0 is no limit."""
+
+    def check(width: int, height: int, _held: float = 0.0) -> None:
+        if most and width * height > most:
             raise PictureTooLarge(
-                f"{name} has {width} x {height} pixels; the limit is {max_pixels}",
+                f"{name} has {width} x {height} pixels; the limit is {most}",
                 "raise it with --max-pixels N, or lift it with --max-pixels 0",
             )
 
+    return check
+
+
+def _bounded(name: str, size: int) -> Callable[..., None]:
+    """Return what raises PictureTooLarge for pictures whose decoder would need too much memory.
+
+    Args:
+        name: Of the file.
+        size: Its bytes. A huge picture in a tiny file is more often an attack than a picture.
+    """
+
+    def check(width: int, height: int, held: float) -> None:
+        wide = not held and width * height <= FEWEST * size
+        pixel_limit(name, MAX_ROWS if wide else MAX_PIXELS)(width, height)
+        if held > MAX_HELD:
+            raise PictureTooLarge(
+                f"{name} cannot be decoded row by row, and {width} x {height} pixels take {held / 1e6:.0f} MB",
+                "save it in another form (JPEG not progressive, PNG not interlaced, TIFF), or use --max-pixels 0",
+            )
+
+    return check
+
+
+def _decode(file: BinaryIO, entry: Format, name: str, max_pixels: int | None, room: Room) -> Picture:
+    check = pixel_limit(name, max_pixels) if max_pixels is not None else _bounded(name, _size(file))
     try:
-        pixels, fields = vips.decode(file, entry, check) if entry.loader else bmp.decode(file, check)
+        pixels, fields = vips.decode(file, entry, check, room) if entry.loader else _by_python(file, entry, check, room)
         file.seek(0)
-        notes, dpi, block, turn = _statements(file, entry, fields)
+        said = statements(file, entry, fields)
         tables = _compression(file) if entry.name == "jpeg" else None
     except vips.Broken as error:
-        raise PictureUnreadable(
-            f"{name} is a damaged or unsupported {entry.name.upper()} file: {error}",
-            "open it in another program and save it again",
-        ) from None
-    if turn != 1:
-        pixels = turned(pixels, turn)
-        dpi = dpi[::-1] if dpi and turn >= 5 else dpi
+        raise broken(name, entry, error) from None
+    picture = upright(pixels, entry, fields, said)
+    notes = (*picture.metadata.notes, *_only_the_first(said.frames, entry))
+    return replace(picture, metadata=replace(picture.metadata, notes=notes, jpeg=tables))
+
+
+def _by_python(file: BinaryIO, entry: Format, check: Callable[..., None], room: Room) -> tuple[Pixels, vips.Fields]:
+    """Decode what libvips' wheel cannot, see `vips.decode`."""
+    if entry.name == "bmp":
+        return bmp.decode(file, check, room)
+    return heic.decode(file, check) if entry.name == "heic" else jxl.decode(file, check)
+
+
+def broken(name: str, entry: Format, error: Exception) -> PictureUnreadable:
+    """Return the error for a file whose decoder gave up."""
+    return PictureUnreadable(
+        f"{name} is a damaged or unsupported {entry.title} file: {error}",
+        "open it in another program and save it again",
+    )
+
+
+def _only_the_first(frames: int, entry: Format) -> tuple[str, ...]:
+    """Return the note on what was not read."""
+    what = "pages" if entry.name == "tiff" else "frames"
+    return (f"only the first of {frames} {what} was read",) if frames > 1 else ()
+
+
+def upright(pixels: Pixels, entry: Format, fields: vips.Fields, said: "Statements") -> Picture:
+    """Make a picture of decoded pixels, turned as the file asks, with its metadata.
+
+    Shape: (H, W, 1 to 4), alpha last, as they lie in the file.
+    """
+    dpi = said.dpi
+    if said.turn != 1:
+        pixels = turned(pixels, said.turn)
+        dpi = dpi[::-1] if dpi and said.turn >= 5 else dpi
     color, alpha = _split(pixels)
     icc, more = _profile(fields.icc, color.shape[2])
-    said = (*fields.notes, *notes, *more)
-    metadata = Metadata(icc, block, _upright_xmp(fields.xmp), dpi, entry.name, said, tables)
-    return Picture(color, alpha, metadata)
+    notes = (*fields.notes, *said.notes, *more)
+    return Picture(color, alpha, Metadata(icc, said.exif, _upright_xmp(fields.xmp), dpi, entry.name, notes))
 
 
 def _split(pixels: Pixels) -> tuple[Pixels, Pixels | None]:
-    """Set alpha apart. Shape: (H, W, 1..4) -> (H, W, 1|3) and (H, W, 1) or None, both contiguous."""
+    """Set alpha apart. Shape: (H, W, 1..4) -> (H, W, 1|3) and (H, W, 1) or None.
+
+    In memory both are contiguous; what lies in a file stays there as it is.
+    """
     bands = pixels.shape[2]
-    if bands in (1, 3):
-        return np.ascontiguousarray(pixels), None
-    return np.ascontiguousarray(pixels[..., :-1]), np.ascontiguousarray(pixels[..., -1:])
+    color, alpha = (pixels, None) if bands in (1, 3) else (pixels[..., :-1], pixels[..., -1:])
+    if mapping_of(pixels):
+        return color, alpha
+    return np.ascontiguousarray(color), None if alpha is None else np.ascontiguousarray(alpha)
 
 
 def turned(pixels: Pixels, orientation: int) -> Pixels:
@@ -136,10 +212,27 @@ def turned(pixels: Pixels, orientation: int) -> Pixels:
     return (pixels.transpose(1, 0, 2) if swap else pixels)[::rows, ::columns]
 
 
-def _statements(
-    file: BinaryIO, entry: Format, fields: vips.Fields
-) -> tuple[list[str], containers.Dpi, bytes | None, int]:
-    """Return notes, dpi, upright EXIF block and orientation, from the container itself."""
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """What a container says of its pixels.
+
+    Args:
+        notes: On what of it is not kept.
+        dpi: Resolution as the pixels lie in the file.
+        exif: The EXIF block, upright.
+        turn: The EXIF orientation that is to be applied.
+        frames: Frames or pages in the file.
+    """
+
+    notes: tuple[str, ...]
+    dpi: containers.Dpi
+    exif: bytes | None
+    turn: int
+    frames: int
+
+
+def statements(file: BinaryIO, entry: Format, fields: vips.Fields) -> Statements:
+    """Read what the container itself says; the file stands at its beginning."""
     notes: list[str] = []
     dpi: containers.Dpi = fields.dpi
     block = fields.exif.removeprefix(exif.PREFIX) if fields.exif else None
@@ -148,7 +241,8 @@ def _statements(
         with _mapped(file) as data:
             block, dpi, turn = exif.from_tiff(data), exif.resolution(data), exif.orientation(data)
     else:
-        turn = 1 if entry.name == "avif" else exif.orientation(block)  # AVIF turns by its own `irot`, already applied
+        turned_already = entry.name in ("avif", "heic", "jxl")  # these turn by a word of their own
+        turn = 1 if turned_already else exif.orientation(block)
     if entry.name == "png":
         dpi, animated, gamma = containers.png_statements(file.read(1 << 20))
         frames = max(frames, animated)
@@ -157,13 +251,18 @@ def _statements(
     elif entry.name == "jpeg":
         with _mapped(file) as data:
             dpi = containers.jpeg_dpi(data)
-    if frames > 1:
-        notes.append(f"only the first of {frames} {'pages' if entry.name == 'tiff' else 'frames'} was read")
     dpi = containers.plausible(dpi) or containers.plausible(exif.resolution(block))
-    upright = exif.upright(block) if block else None
-    if block and upright is None:
+    straight = exif.upright(block) if block else None
+    if block and straight is None:
         notes.append("the EXIF block is damaged and was dropped")
-    return notes, dpi, upright, turn
+    return Statements(tuple(notes), dpi, straight, turn, frames)
+
+
+def _size(file: BinaryIO) -> int:
+    """Return the bytes of a file, which then stands at its beginning."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return size
 
 
 def _compression(file: BinaryIO) -> bytes | None:

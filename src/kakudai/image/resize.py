@@ -10,7 +10,7 @@ Columns are rows of the transposed picture.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any, Literal, TypeAlias
@@ -20,6 +20,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from kakudai.image.color import linear_to_srgb, srgb_to_linear
 from kakudai.image.picture import Pixels, full_scale
+from kakudai.image.spool import forget
 
 Kernel: TypeAlias = Literal["nearest", "box", "triangle", "bicubic", "lanczos3", "sinc4"]
 Border: TypeAlias = Literal["mirror", "replicate"]
@@ -36,6 +37,9 @@ SUPPORT: dict[Kernel, float] = {
 
 BAND = 64
 """Output rows computed from one slab of input rows that is converted to floating point once."""
+
+SAMPLES = 8 << 20
+"""Samples of the output that are computed at a time: 32 MB in floating point, of several copies at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,18 +162,55 @@ def resize(
         blur: Stretches the kernel further: above 1 softens, below 1 sharpens.
         dtype: Type of the result, with its own full scale; None keeps that of the picture.
     """
-    kind = image.dtype if dtype is None else np.dtype(dtype)
-    unit = full_scale(image.dtype)
-    result: NDArray[Any] = image
+    way = Resampling(kernel, antialias, border, linear_light, blur)
+    bands = list(resize_rows(image, size, way, image.dtype if dtype is None else np.dtype(dtype)))
+    return bands[0] if len(bands) == 1 else np.concatenate(bands)
+
+
+@dataclass(frozen=True, slots=True)
+class Resampling:
+    """How a picture is resampled, see `resize`."""
+
+    kernel: Kernel = "bicubic"
+    antialias: bool = True
+    border: Border = "mirror"
+    linear_light: bool = False
+    blur: float = 1.0
+
+
+def resize_rows(image: Pixels, size: tuple[int, int], way: Resampling, dtype: np.dtype[Any]) -> Iterator[Pixels]:
+    """Resample a picture and give it out from top to bottom, see `resize`. Shape: (H, W, C) -> (rows, width, C)."""
+    across = max(size[1], image.shape[1]) * image.shape[2]
+    rows = max(1, int(SAMPLES / across * min(1.0, size[0] / image.shape[0])))
+    lines = [
+        taps(
+            image.shape[axis], size[axis], size[axis] / image.shape[axis],
+            kernel=way.kernel, antialias=way.antialias, border=way.border, blur=way.blur,
+        )
+        for axis in (0, 1)
+    ]  # fmt: skip
+    for start in range(0, size[0], rows):
+        index, weight = lines[0].index[start : start + rows], lines[0].weight[start : start + rows]
+        first = int(index.min())
+        slab = image[first : int(index.max()) + 1]
+        order = sorted((size[axis] / image.shape[axis], axis) for axis in (0, 1))
+        steps = [(axis, lines[1] if axis else Taps(index - first, weight)) for _, axis in order]
+        yield _resampled(slab, steps, linear_light=way.linear_light, dtype=dtype)
+        forget(image)
+
+
+def _resampled(slab: Pixels, steps: list[tuple[int, Taps]], *, linear_light: bool, dtype: np.dtype[Any]) -> Pixels:
+    """Apply taps along both axes, in the order given, and convert the result."""
+    unit = full_scale(slab.dtype)
+    result: NDArray[Any] = slab
     decode = partial(_linear, unit=unit) if linear_light else None
-    for scale, axis in sorted((size[axis] / image.shape[axis], axis) for axis in (0, 1)):
-        line = taps(image.shape[axis], size[axis], scale, kernel=kernel, antialias=antialias, border=border, blur=blur)
+    for axis, line in steps:
         result = _combine(result, line, axis, np.dtype(np.float32), decode)
         decode = None
     result = linear_to_srgb(result) if linear_light else result
-    if full_scale(kind) != (1.0 if linear_light else unit):
-        result *= np.float32(full_scale(kind) / (1.0 if linear_light else unit))
-    return quantise(result, kind) if kind.kind == "u" else result.astype(kind, copy=False)
+    if full_scale(dtype) != (1.0 if linear_light else unit):
+        result *= np.float32(full_scale(dtype) / (1.0 if linear_light else unit))
+    return quantise(result, dtype) if dtype.kind == "u" else result.astype(dtype, copy=False)
 
 
 def _linear(encoded: NDArray[Any], unit: float) -> NDArray[np.float32]:

@@ -5,15 +5,21 @@ import errno
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from kakudai.errors import OutputError, UsageError
+from kakudai.image.deepzoom import whole_folder
 from kakudai.image.encoding import encode, make_plan
-from kakudai.image.formats import Format, find_output_format
+from kakudai.image.formats import DEEPZOOM, Format, find_output_format
 from kakudai.image.picture import Picture
+from kakudai.image.strips import Strips, write_strips
+
+DEPTHS = (8, 10, 12, 16)
+"""Bits per channel that can be asked for."""
 
 HINTS = {
     errno.ENOSPC: "make room on the disk, or write elsewhere",
@@ -35,6 +41,7 @@ def write_image(
     quality: int | None = None,
     depth: int | None = None,
     strip: bool = False,
+    dither: bool | None = None,
 ) -> tuple[str, ...]:
     """Write a picture and return one sentence for everything that the format could not hold.
 
@@ -45,31 +52,77 @@ def write_image(
             format the picture was read from.
         quality: 1 to 100 for jpeg, webp, avif (default: see `FORMATS`); 100 makes webp lossless. png and tiff
             always are.
-        depth: 8 or 16 bits per channel; by default the picture's own, as far as the format can hold it.
+        depth: 8, 10, 12 or 16 bits per channel, or the next lower that the format can hold; by default the
+            picture's own.
         strip: Leave out EXIF, XMP and resolution. The colour profile stays: without it the colours are
             others.
+        dither: For GIF: whether colours that the palette lacks become patterns; by default where they would
+            show as bands.
 
     Raises:
         UsageError: unknown format, quality or depth.
         OutputError: folder, permission, disk full, larger than the format allows.
     """
-    if depth not in (None, 8, 16):
-        raise UsageError(f"cannot write {depth} bits per channel; accepted are 8 and 16", "use --depth 8 or --depth 16")
+    if depth not in (None, *DEPTHS):
+        raise UsageError(f"cannot write {depth} bits per channel; accepted are 8, 10, 12 and 16", "use --depth 8")
     if quality is not None and not 1 <= quality <= 100:
         raise UsageError(f"quality is {quality}; accepted are 1 to 100", "use --quality 95")
     path = os.fspath(target) if isinstance(target, str | os.PathLike) else None
     entry = check_target(target, format or (None if path else picture.metadata.format), picture.width, picture.height)
     if strip:
         picture = replace(picture, metadata=replace(picture.metadata, exif=None, xmp=None, resolution=None))
-    plan = make_plan(picture, entry, quality, depth)
+    if entry is DEEPZOOM:
+        strips = Strips(picture.height, picture.width, picture, iter([(picture.color, picture.alpha)]))
+        return write_rows(strips, target, format=entry.name, quality=quality, depth=depth, strip=strip)
+    plan = replace(make_plan(picture, entry, quality, depth), dither=dither)
     pieces, notes = encode(picture, entry, plan)
-    with _failing_as_output_error(target):
-        if isinstance(target, str | os.PathLike):
-            _replace(Path(os.path.realpath(target)), pieces)
-        else:
-            for piece in pieces:
-                target.write(piece)
+    write_pieces(target, pieces)
     return (*plan.notes, *notes)
+
+
+def write_rows(
+    strips: Strips,
+    target: str | os.PathLike[str] | BinaryIO,
+    *,
+    format: str,  # noqa: A002
+    quality: int | None = None,
+    depth: int | None = None,
+    strip: bool = False,
+) -> tuple[str, ...]:
+    """Write a picture that comes in rows, see `write_image`. It appears whole or not at all, also where a row fails."""
+    entry = check_target(target, format, strips.width, strips.height)
+    write = partial(write_strips, strips, entry=entry, quality=quality, depth=depth, strip=strip)
+    if entry is DEEPZOOM and isinstance(target, str | os.PathLike):
+        with failing_as_output_error(target), whole_folder(Path(os.path.realpath(target))) as path:
+            return write(path)
+    with whole_target(target) as file:
+        return write(file)
+
+
+def write_pieces(target: str | os.PathLike[str] | BinaryIO, pieces: Iterable[bytes | memoryview]) -> None:
+    """Write what comes, piece by piece. A file appears whole or not at all, also where making a piece fails.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    with whole_target(target) as file:
+        for piece in pieces:
+            file.write(piece)
+
+
+@contextlib.contextmanager
+def whole_target(target: str | os.PathLike[str] | BinaryIO) -> Iterator[BinaryIO]:
+    """Yield what to write to. A file appears when the block ends without an error, whole, or not at all.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    with failing_as_output_error(target):
+        if isinstance(target, str | os.PathLike):
+            with whole_file(Path(os.path.realpath(target))) as file:
+                yield file
+        else:
+            yield target
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -78,8 +131,7 @@ def write_whole(path: Path, data: bytes) -> None:
     Raises:
         OutputError: It cannot be written.
     """
-    with _failing_as_output_error(path):
-        _replace(Path(os.path.realpath(path)), [data])
+    write_pieces(path, [data])
 
 
 def check_target(target: Any, format: str | None, width: int, height: int) -> Format:  # noqa: A002
@@ -97,15 +149,35 @@ def check_target(target: Any, format: str | None, width: int, height: int) -> Fo
     """
     path = target if isinstance(target, str | os.PathLike) else None
     entry = find_output_format(format or (Path(path).suffix if path else ""))
+    check_size(entry, width, height)
+    if path is not None:
+        check_place(path)
+    elif entry is DEEPZOOM:
+        raise UsageError("a DeepZoom is a folder, and cannot go into a stream", "name it with -o NAME.dzi")
+    return entry
+
+
+def check_size(entry: Format, width: int, height: int) -> None:
+    """Refuse a picture that is larger than a format allows.
+
+    Raises:
+        OutputError: It is.
+    """
     if entry.max_side and max(width, height) > entry.max_side:
         raise OutputError(
             f"{entry.title} holds at most {entry.max_side} pixels a side, the result has {width} x {height}",
             "use --format png or tiff",
         )
-    if path is not None:
-        with _failing_as_output_error(target):
-            _probe(Path(os.path.realpath(path)))
-    return entry
+
+
+def check_place(path: str | os.PathLike[str]) -> None:
+    """Refuse a path where no file can be made, before any work is done.
+
+    Raises:
+        OutputError: The folder cannot be written, or the file cannot be replaced.
+    """
+    with failing_as_output_error(path):
+        _probe(Path(os.path.realpath(path)))
 
 
 def _probe(path: Path) -> None:
@@ -120,13 +192,15 @@ def _probe(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _failing_as_output_error(target: Any) -> Iterator[None]:
+def failing_as_output_error(target: Any) -> Iterator[None]:
     """Turn what the operating system says into one line with a hint."""
     try:
         yield
     except BrokenPipeError:
         raise  # the reader of a pipe left: that is for the command line to end on quietly
-    except (OSError, ValueError) as error:  # ValueError: a zero byte in the name
+    except (OSError, ValueError) as error:
+        if isinstance(error, ValueError) and "null" not in str(error):  # a zero byte in the name
+            raise
         name = repr(os.fspath(target)) if isinstance(target, str | os.PathLike) else "the output stream"
         number = error.errno if isinstance(error, OSError) else None
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
@@ -151,14 +225,15 @@ def _temporary(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
             beside.unlink(missing_ok=True)
 
 
-def _replace(path: Path, pieces: list[bytes | memoryview]) -> None:
-    """Write a file whole: new file, flush, rename over the old one, whose permissions it takes."""
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """Yield a new file that takes the place of `path`, and its permissions, when the block ends without an error."""
     if _is_special(path):
         with path.open("wb") as file:
-            file.writelines(pieces)
+            yield file
         return
     with _temporary(path) as (beside, file):
-        file.writelines(pieces)
+        yield file
         file.flush()
         os.fsync(file.fileno())
         if path.exists():
