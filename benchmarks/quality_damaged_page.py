@@ -59,14 +59,18 @@ def _of_set(methods: Methods, store: Store, task: Task) -> str:
     restoring = methods.restoring(task.style, task.scale)
     if restoring is None:
         return f"### {task.name}\n\n{task.style}-restore-x{task.scale} is not shipped.\n\n"
-    text, differences = f"### {task.name}: {restoring.label}\n\n", {}
+    text, measured = f"### {task.name}: {restoring.label}\n\n", False
+    differences: dict[str, float | None] = {}
     for chroma in CHROMAS:
         rows = []
         for quality in QUALITIES:
             condition = f"{chroma} {quality}"
             cells, differences[condition] = _row(methods, store, task, condition, restoring=restoring)
+            measured |= any(cell != MISSING for cell in cells)
             rows.append([str(quality), *cells])
         text += table([chroma, *_columns(methods, task)], rows) + "\n"
+    if not measured:
+        return f"### {task.name}: {restoring.label}\n\nNot measured yet.\n\n"
     known = {condition: value for condition, value in differences.items() if value is not None}
     return f"{text}{verdict(task.name, _rival(task), known)}\n\n"
 

@@ -1,7 +1,9 @@
 """Vector drawings, rendered and laid over each other on sheets: training pictures of flat colour and clean lines.
 
     python training/art_sheets.py ../shared/data/train/art-svg sheets/
-    kakudai data pack sheets/ ../shared/data/train/art-peppercarrot ../shared/data/train/art-flat -o packs/art.pack
+    kakudai data draw art -n 60 --size 512 --seed 7 -o lines/
+    kakudai data pack sheets/ lines/ ../shared/data/train/art-peppercarrot ../shared/data/train/art-flat \
+        -o packs/art.pack
 
 Every drawing is used once, at a random size, on a sheet with others of its licence, which SOURCES.tsv beside the sheets
 states. The same folder gives the same sheets. Needs `pip install resvg-py`.

@@ -34,6 +34,22 @@ def test_a_pack_without_its_broken_files(capsys) -> None:
     assert lines[2] == "skipped 2 of 4 pictures"
 
 
+def test_pictures_of_some_licences_are_left_out(capsys) -> None:
+    Path("photos").mkdir()
+    licences = {"a": "CC0-1.0", "b": "CC-BY-SA-4.0 (somebody)", "c": "unknown"}
+    for name in licences:
+        Image.new("RGB", (20, 30)).save(f"photos/{name}.png")
+    rows = [f"{name}.png\t{licence}" for name, licence in licences.items() if name != "c"]
+    Path("photos/SOURCES.tsv").write_text("\n".join(["file\tlicence", *rows]))
+    words = ["data", "pack", "photos", "-o", "photos.pack", "--without-licence"]
+    assert run([*words, "SA"]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == ["      1  CC0-1.0", "      1  unknown"]
+    assert run([*words, "SA", "--without-licence", "unknown"]) == 0
+    assert capsys.readouterr().out.splitlines()[1:] == ["      1  CC0-1.0"]
+    assert run([*words, "SA", "--without-licence", "unknown", "--without-licence", "CC0"]) == 2
+    assert "SA or unknown or CC0" in capsys.readouterr().err
+
+
 def test_reasons_are_said_even_where_nothing_is_left(capsys) -> None:
     Path("photos").mkdir()
     Path("photos/broken.png").write_bytes(b"\x89PNG")

@@ -75,6 +75,15 @@ def test_export_writes_files_that_import_takes(kind: str, files: list[str], fold
     assert model.parameters >= 47_716  # ncnn has no place to say which filters are fixed
 
 
+@pytest.mark.usefixtures("folder")
+def test_a_network_that_is_told_a_strength_is_not_for_programs_that_cannot(capsys) -> None:
+    assert run(["models", "export", "photo-restore-x2", "--to", "ncnn", "-o", "x.param"]) == 2
+    assert "is told a strength" in capsys.readouterr().err
+    assert run(["models", "export", "photo-restore-x2", "--to", "safetensors"]) == 0
+    assert run(["models", "import", "photo-restore-x2.safetensors", "--name", "back"]) == 0
+    assert find_model("back").takes_strength
+
+
 def test_export_writes_where_it_was_told(folder: Path, capsys) -> None:
     """Neither over its own second file, nor where a model's name leads."""
     assert run(["models", "export", "photo-x2", "--to", "ncnn", "-o", "x.bin"]) == 2

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.families import COMBINED, ENLARGED, NOISE, make_family
+from tests.shipped_family import ship
 
 from kakudai.cli.main import run
 from kakudai.cli.waifu2x import Order, make_order, parse_tile_size, understood
@@ -146,8 +147,6 @@ def test_options_without_meaning_are_named(capsys) -> None:
         ("-i a.png -o out.png -s 32", 2, "scale is 32"),
         ("-i a.png -o out.png --depth 5", 2, "depth is 5"),
         ("-i a.png -o out.png -n -1 -s 1 -m models-cunet/noise1_model.onnx", 2, "denoise is 0"),
-        ("-i a.png -o out.png -n 1 -m photo", 2, "removes noise from photo"),
-        ("-i a.png -o out.png --method noise -m photo", 2, "removes noise from photo"),
         ("-i a.png -o out.png -m nowhere/models", 2, "no model file"),
         ("-i a.png -o out.png -x --tta-level 3", 2, "tta is 3"),
         ("-i a.png -o out.png --grayscale", 2, "--grayscale"),
@@ -166,15 +165,33 @@ def test_mistakes_have_honest_exit_codes(words: str, code: int, said: str, capsy
 
 def test_without_networks_the_own_one_enlarges_and_never_pretends_to_denoise(folder: Path, monkeypatch, capsys) -> None:
     (folder / "models-cunet").rename(folder / "elsewhere")
+    ship(monkeypatch, "photo-x2")
     assert run(["waifu2x", "-i", "a.png", "-o", "out.png"]) == 0
     assert "noise stays" in capsys.readouterr().err
     assert Path("out.png").exists()
     for words in (["-n", "0"], ["-n", "2"], ["-s", "1"], ["--method", "noise"]):
         assert run(["waifu2x", "-i", "a.png", "-o", "b.png", *words]) == 2
         assert "no networks that remove noise" in capsys.readouterr().err
+    for words in (["-n", "1"], ["--method", "noise"]):
+        assert run(["waifu2x", "-i", "a.png", "-o", "b.png", "-m", "photo", *words]) == 2
+        assert "removes noise from photo" in capsys.readouterr().err
     assert not Path("b.png").exists()
     assert run(["waifu2x", "-i", "a.png", "-o", "c.png", "-n", "-1"]) == 0
     assert "noise stays" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "done"),
+    [
+        ("-n 2", "photo-restore-x2, strength 75"),
+        ("--method noise -n 1", "photo-restore-x2, strength 50"),
+        ("-n -1", "photo-x2"),
+    ],
+)
+def test_without_networks_the_own_ones_remove_noise(folder: Path, words: str, done: str, capsys) -> None:
+    (folder / "models-cunet").rename(folder / "elsewhere")
+    assert run(["waifu2x", "-i", "a.png", "-o", "out.png", *words.split()]) == 0
+    assert f"  {done}  " in capsys.readouterr().err
 
 
 def test_a_folder_that_only_enlarges_says_so_or_refuses(folder: Path, capsys) -> None:

@@ -46,6 +46,18 @@ def test_batches_are_pairs(pack: Pack, color, scale: int) -> None:
         np.testing.assert_allclose(crop, np.round(batch.low[0] * 255).transpose(1, 2, 0)[2:-2, 2:-2], atol=3)
 
 
+def test_a_favoured_folder_comes_more_often() -> None:
+    pack = packed(noise(40, 40), noise(40, 40, seed=1), noise(40, 40, seed=2))
+    pictures = tuple(replace(picture, folder=folder) for picture, folder in zip(pack.pictures, "aab", strict=True))
+    pack = replace(pack, pictures=pictures)
+    pairs = Pairs(pack, scale=2, color="rgb", favour={"b": 6}, blur=[0.0, 0.5])
+    chosen = [crop.picture // 2 for step in range(40) for crop in pairs.choices(20, 8, seed=1, step=step)]
+    shares = np.bincount(chosen) / len(chosen)
+    np.testing.assert_allclose(shares, [1 / 8, 1 / 8, 6 / 8], atol=0.05)
+    with pytest.raises(RecipeError, match="favour names c, and the pack has pictures of a, b"):
+        Pairs(pack, scale=2, color="rgb", favour={"c": 2})
+
+
 @pytest.mark.parametrize("color", ["luma", "rgb"])
 def test_the_crops_of_a_seed_and_step_never_change(pack: Pack, color) -> None:
     """Written out plainly: the order in which numbers are drawn, and the arithmetic, to the bit.

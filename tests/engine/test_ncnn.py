@@ -60,9 +60,14 @@ def test_our_own_networks_are_written_for_it() -> None:
     np.testing.assert_allclose(y, open_session(model, runtime="onnxruntime", threads=1).run(picture()), atol=1e-4)
 
 
-def test_upscaler_takes_it() -> None:
+@pytest.mark.parametrize(("model", "denoise"), [("photo-x2", 0), ("photo-restore-x2", 40)])
+def test_upscaler_takes_it(model: str, denoise: int) -> None:
     image = (picture(40, 44)[0].transpose(1, 2, 0) * 255).astype(np.uint8)
-    with Upscaler(2, runtime="ncnn", tile=32) as one, Upscaler(2, runtime="onnxruntime", tile=0) as other:
+    words = {"model": model, "denoise": denoise}
+    with (
+        Upscaler(2, runtime="ncnn", tile=32, **words) as one,
+        Upscaler(2, runtime="onnxruntime", tile=0, **words) as other,
+    ):
         difference = np.abs(one.upscale(image).astype(int) - other.upscale(image))
     assert int(difference.max()) <= 1
 

@@ -113,12 +113,17 @@ def test_flat_colours_come_back(value: int) -> None:
             assert np.abs(result.astype(int) - color).max() <= 1
 
 
-def test_grey_stays_grey() -> None:
+@pytest.mark.parametrize(("model", "denoise"), [("photo-x2", 0), ("photo-restore-x2", 50)])
+@pytest.mark.parametrize("scale", [1, 2])
+def test_grey_stays_grey(model: str, denoise: int, scale: int) -> None:
+    """Whether its file has one channel or three that are alike, and whether the network sees colours or not."""
     grey = noise(50, 60, 1)
-    with Upscaler() as upscaler:
+    with Upscaler(scale, model=model, denoise=denoise) as upscaler:
         one, three = upscaler.upscale(grey), upscaler.upscale(grey.repeat(3, axis=2))
-    assert one.shape == (100, 120, 1)
+        four = upscaler.upscale(np.concatenate([grey.repeat(3, axis=2), noise(50, 60, 1)], axis=2))
+    assert one.shape == (50 * scale, 60 * scale, 1)
     np.testing.assert_array_equal(three, one.repeat(3, axis=2))
+    np.testing.assert_array_equal(four[..., 1:3], four[..., :1].repeat(2, axis=2))
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4, 1.5, 0.5])

@@ -51,6 +51,18 @@ def test_without_a_restoring_network_nothing_is_restored(there) -> None:
     assert not shipped.enlarges("photo")
 
 
+def test_quicker_and_slower_networks_have_words_of_their_own(there) -> None:
+    there(*WHOLE, "photo-fast-x2", "photo-best-x2", "photo-best-x4")
+    assert shipped.file_of("photo-fast") == "photo-fast-x2"
+    assert shipped.enlarges("photo", "best")
+    assert not shipped.enlarges("art", "fast")
+    assert pick("photo", 2, restore=False, grade="best") == Picked("photo-best-x2")
+    assert pick("photo", 4, restore=True, grade="best") == Picked("photo-best-x4", denoising="photo-restore-x1")
+    fast = pick("photo", 3, restore=False, grade="fast")
+    assert fast.enlarging == "photo-fast-x2"
+    assert fast.notes == ("for photo-fast there is 2x and no 3x: photo-fast-x2 is run more than once",)
+
+
 def test_scales_that_are_missing_are_named_with_what_is_done_instead(there) -> None:
     there("art-x2", "art-x4")
     assert pick("art", 2.5, restore=False).notes == (

@@ -253,6 +253,17 @@ def test_a_run_that_gets_worse_says_so_and_keeps_its_best(
     assert at_40.keys() == trained.network.state_dict().keys()
 
 
+def test_the_last_weights_are_exported_where_the_recipe_says_so(
+    recipe: Recipe, tmp_path: Path, figures: list[float]
+) -> None:
+    figures += [30.0, 31.0, 30.5, 29.0, 28.0, 27.0]
+    last = train(recipe.model_copy(update={"validate_every": 20, "ship": "last"}), tmp_path / "run").state_dict()
+    trained = trained_network(tmp_path / "run")
+    assert trained.best_step is None
+    for name, value in trained.network.state_dict().items():
+        torch.testing.assert_close(value, last[name], atol=0, rtol=0)
+
+
 def test_the_last_weights_are_exported_where_they_are_the_best(
     recipe: Recipe, tmp_path: Path, figures: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -35,6 +35,10 @@ def pack(
         typer.Argument(metavar="DIR...", help="Folders of pictures, each with a SOURCES.tsv if licences are known."),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", metavar="PACK", help="The pack to write.")],
+    without_licence: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TEXT", help="Leave out pictures whose licence has this in it, as SA; repeatable."),
+    ] = None,
 ) -> None:
     """Read pictures and write them into one file that training maps into memory.
 
@@ -51,7 +55,13 @@ def pack(
     skipped: list[KakudaiError] = []
     try:
         with counting("packing") as progress:
-            packed = pack_folders(folders, output, progress=progress, skip=lambda _, error: skipped.append(error))
+            packed = pack_folders(
+                folders,
+                output,
+                without=without_licence or (),
+                progress=progress,
+                skip=lambda _, error: skipped.append(error),
+            )
     finally:
         for error in skipped:
             say(f"skipped: {error.message}")

@@ -55,7 +55,7 @@ def plot(
 
     The strong line of a loss is the running median over a fiftieth of the run. Time is that of training alone.
 
-    Example: kakudai plot training/photo-x2-m5 training/photo-x2 --chain -o curves.svg
+    Example: kakudai plot training/photo-x2-start training/photo-x2 --chain -o curves.svg
     """
     from kakudai.evaluate.runs import read_runs
 

@@ -58,13 +58,17 @@ def export_ncnn(data: bytes, name: str, *, check: bool = True) -> tuple[str, byt
         The text of the .param and the .bin.
 
     Raises:
-        ModelInvalid: The network has an operator that ncnn, or this writer, does not know.
+        ModelInvalid: The network has an operator that ncnn, or this writer, does not know; or the result is for other
+            programs, and they cannot tell it a strength.
         RuntimeUnavailable: The package onnx is missing.
     """
     model = parse(data, name)
+    channels = int(model.graph.input[0].type.tensor_type.shape.dim[1].dim_value)
+    if check and channels != 3:
+        raise ModelInvalid(f"{name} is told a strength, which programs that use ncnn cannot do", HINT)
     folded = fold_network(model)
     try:
-        lines = _Writer(folded).lines()
+        lines = _Writer(folded, channels or 3).lines()
     except ModelInvalid as error:
         raise ModelInvalid(f"{name} cannot be written for ncnn: {error.message}", HINT) from error
     param, weights = _text(_with_splits(lines)), b"".join(line.weights for line in lines)
@@ -99,15 +103,15 @@ def check_same(original: "onnx.ModelProto", written: "onnx.ModelProto", name: st
 class _Writer:
     """Makes layers of steps. `channels` says how many each tensor has; `flat` holds those with one number for each."""
 
-    def __init__(self, folded: Folded) -> None:
+    def __init__(self, folded: Folded, channels: int) -> None:
         self._folded = folded
         self._lines: list[Line] = []
-        self.channels: dict[str, int] = {}
+        self.channels = {folded.input: channels}
         self.flat: set[str] = set()
 
     def lines(self) -> list[Line]:
         """Return all layers, the input first."""
-        self.channels[self._folded.input] = 3
+        taken = self.channels[self._folded.input]
         for step in self._folded.steps:
             if step.kind not in STEPS:
                 raise ModelInvalid(f"it has no layer for the operator {step.kind}", HINT)
@@ -116,7 +120,7 @@ class _Writer:
             if step.kind == "GlobalAveragePool" or all(name in self.flat for name in line.inputs):
                 self.flat.add(step.output)
         names = {self._folded.input: INPUT, self._folded.output: OUTPUT}
-        renamed = [Line("Input", (), INPUT, {0: 0, 1: 0, 2: 3})]
+        renamed = [Line("Input", (), INPUT, {0: 0, 1: 0, 2: taken})]
         for number, line in enumerate(self._lines, 1):
             names.setdefault(line.output, f"blob{number}")
             inputs = tuple(names[name] for name in line.inputs)
@@ -251,11 +255,16 @@ def _space_to_depth(writer: _Writer, step: Step) -> Line:
 
 
 def _repeat(writer: _Writer, step: Step) -> Line:
-    factor, source = int(step.attributes["factor"]), writer.tensor(step)
-    channels = writer.channels[source]
-    writer.channels[step.output] = channels * factor
-    weight = np.repeat(np.eye(channels, dtype=np.float32), factor, axis=0)
-    settings: dict[int, int | float] = {0: channels * factor, 1: 1, 6: int(weight.size)}
+    factor = int(step.attributes["factor"])
+    return _chosen(writer, step, np.arange(writer.channels[writer.tensor(step)]).repeat(factor))
+
+
+def _chosen(writer: _Writer, step: Step, channels: NDArray[np.int64]) -> Line:
+    """Return a convolution of one pixel that gives some of the channels, each as often as it is named."""
+    source = writer.tensor(step)
+    weight = np.eye(writer.channels[source], dtype=np.float32)[channels]
+    writer.channels[step.output] = len(channels)
+    settings: dict[int, int | float] = {0: len(channels), 1: 1, 6: int(weight.size)}
     return Line("Convolution", (source,), step.output, settings, _tagged(weight))
 
 
@@ -279,8 +288,12 @@ def _slice(writer: _Writer, step: Step) -> Line:
     steps = step.constant(4)
     if any(value is None for value in values) or (steps is not None and (steps != 1).any()):
         raise ModelInvalid("it takes parts of a picture in an unknown way", HINT)
+    parts = list(zip(*(np.ravel(value) for value in values), strict=True))  # type: ignore[arg-type]
+    if len(parts) == 1 and parts[0][2] in (1, -3):
+        start, end, _ = (int(number) for number in parts[0])
+        return _chosen(writer, step, np.arange(writer.channels[writer.tensor(step)])[start:end])
     settings: dict[int, int | float] = {0: 0, 1: 0, 2: 0, 3: FROM_INPUT, 4: FROM_INPUT, 5: FROM_INPUT, 6: 0, 7: 0, 8: 0}
-    for start, end, axis in zip(*(np.ravel(value) for value in values), strict=True):  # type: ignore[arg-type]
+    for start, end, axis in parts:
         if axis % 4 not in (2, 3) or start < 0 or 0 <= end < EVERYTHING:
             raise ModelInvalid("it takes parts of a picture that depend on its size", HINT)
         first, last = (1, 7) if axis % 4 == 2 else (0, 6)

@@ -40,6 +40,7 @@ def convert_torch(data: bytes, name: str, open_network: probe.OpenNetwork) -> Co
     channels = int(layout.arguments["in_channels"] or _channels_of(network))
     wrapped: nn.Module = LumaInRGB(network).eval() if channels == 1 else network
     scale, multiple = int(network.scale), int(network.multiple)  # type: ignore[arg-type]
+    planes = int(layout.arguments.get("planes", 0))
     reach: int | None = wrapped.halo  # type: ignore[assignment]  # torch knows of tensors only
     said = ""
     if reach is not None and reach > halo.DEEP:
@@ -51,6 +52,7 @@ def convert_torch(data: bytes, name: str, open_network: probe.OpenNetwork) -> Co
         "halo": "none" if reach is None else str(reach),
         "multiple": str(multiple),
         "color": "luma" if channels == 1 else "rgb",
+        "strength": "plane" if planes else "none",
         "enlarges": str(getattr(network, "enlarges", "no")),
         "network": layout.network,
         "arguments": json.dumps(arguments),
@@ -59,7 +61,7 @@ def convert_torch(data: bytes, name: str, open_network: probe.OpenNetwork) -> Co
         "notes": "; ".join(note for note in (layout.kind, layout.notes, said) if note),
         **layout.card,
     }
-    return Converted(needed("onnx").load_from_string(to_onnx(wrapped)), card)
+    return Converted(needed("onnx").load_from_string(to_onnx(wrapped, channels=3 + planes)), card)
 
 
 def check_finite(tensors: Tensors, name: str) -> None:

@@ -76,6 +76,7 @@ def pack_folders(
     folders: Sequence[Path],
     target: Path,
     *,
+    without: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
     skip: Callable[[Path, KakudaiError], None] | None = None,
 ) -> Pack:
@@ -84,6 +85,7 @@ def pack_folders(
     Args:
         folders: Each may hold a SOURCES.tsv with the columns `stored_as` (or `file`) and `licence`.
         target: The pack; replaced whole, or untouched on any error.
+        without: Pictures whose licence has one of these in it are left out: "SA", "unknown".
         progress: Called with (pictures done, pictures in all).
         skip: Called with each file that is broken, transparent or no picture in spite of its name, and why; such files
             are left out. Without it the first of them is an error.
@@ -96,7 +98,11 @@ def pack_folders(
     files = [(folder, path) for folder in folders for path in _picture_files(folder)]
     if not files:
         raise RecipeError(f"no pictures in {', '.join(map(str, folders))}", "name folders that hold pictures directly")
-    licences = {folder: _licences(folder) for folder in folders}
+    stated = {folder: _licences(folder) for folder in folders}
+    licences = {path: stated[folder].get(path.stem, "unknown") for folder, path in files}
+    files = [(folder, path) for folder, path in files if not any(part in licences[path] for part in without)]
+    if not files:
+        raise RecipeError(f"every picture is under a licence with {' or '.join(without)} in it", "name other folders")
     body, temporary = (target.with_name(f".{target.name}.{part}.{os.getpid()}") for part in ("pixels", "part"))
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -105,9 +111,8 @@ def pack_folders(
             for done, (folder, path) in enumerate(files, 1):
                 image = _image(path, skip)
                 if image is not None:
-                    licence = licences[folder].get(path.stem, "unknown")
                     height, width, _ = image.shape
-                    pictures.append(PackedPicture(path.stem, folder.name, licence, height, width, pixels.tell()))
+                    pictures.append(PackedPicture(path.stem, folder.name, licences[path], height, width, pixels.tell()))
                     pixels.write(image.tobytes())
                 if progress:
                     progress(done, len(files))

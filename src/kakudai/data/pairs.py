@@ -10,7 +10,7 @@ pictures itself can cut the same crops.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import product
@@ -82,6 +82,7 @@ class Pairs:
         pack: Where the pictures are.
         scale: How much smaller the low-resolution side is; 1 for networks that only clean.
         color: "luma" gives BT.601 full-range luma, "rgb" all three channels.
+        favour: Folder of the pack -> how many times as often as its size says its crops come.
         blur: Standard deviations, in high-resolution pixels; each picture is offered once per entry, blurred before it
             is shrunk. Photographs that were themselves shrunk are sharper than any camera's, and teach over-sharpening.
         threads: Pictures prepared at once.
@@ -96,7 +97,7 @@ class Pairs:
         pairs: (low, high) uint8 RGB pictures, (H, W, 3) and (scale H, scale W, 3).
 
     Raises:
-        RecipeError: There is no such noise or filter, or no picture has as many pixels as the scale.
+        RecipeError: There is no such noise, filter or folder, or no picture has as many pixels as the scale.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class Pairs:
         *,
         scale: int,
         color: Literal["luma", "rgb"],
+        favour: Mapping[str, float] | None = None,
         blur: Sequence[float] = (0.0,),
         threads: int = 1,
         downsampling: Sequence[Downsampling] = ("bicubic",),
@@ -124,9 +126,11 @@ class Pairs:
             high = gaussian_blur(crop_to_multiple(job[0], scale), job[1])
             return [(shrink(high, scale, kernel), high) for kernel in downsampling]
 
-        images = [pack.image(picture) for picture in pack.pictures]
-        self.dropped = sum(min(image.shape[:2]) < scale for image in images)
-        images = [image for image in images if min(image.shape[:2]) >= scale]
+        pictures = [picture for picture in pack.pictures if min(picture.height, picture.width) >= scale]
+        self.dropped = len(pack.pictures) - len(pictures)
+        favoured = _favoured(pack, favour or {})
+        self.favours = [favoured.get(picture.folder, 1.0) for picture in pictures for _ in range(self.offers)]
+        images = [pack.image(picture) for picture in pictures]
         with ThreadPoolExecutor(threads) as pool:
             self.pairs = [pair for group in pool.map(prepare, product(images, blur)) for pair in group]
         self.textures: dict[int, Texture] = {}
@@ -148,7 +152,7 @@ class Pairs:
         return self.cut(self.choices(size, patch, seed=seed, step=step)[part[0] :: part[1]], patch)
 
     def choices(self, size: int, patch: int, *, seed: int, step: int) -> list[Crop]:
-        """Choose the crops of a batch; every picture is as likely as it is large.
+        """Choose the crops of a batch; every picture is as likely as it is large, or as it is favoured.
 
         Raises:
             RecipeError: All pictures are smaller than the patch.
@@ -181,8 +185,8 @@ class Pairs:
         return batch
 
     def _large_enough(self, patch: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return the indices of the pairs that hold a patch, and their shares of all pixels, summed up."""
-        areas = np.array([low.shape[0] * low.shape[1] for low, _ in self.pairs], np.float64)
+        """Return the indices of the pairs that hold a patch, and their shares of all crops, summed up."""
+        areas = np.array([low.shape[0] * low.shape[1] for low, _ in self.pairs], np.float64) * self.favours
         fits = np.array([min(low.shape[:2]) >= patch for low, _ in self.pairs], bool)
         small, total = self.dropped + int((~fits).sum()) // self.offers, self.dropped + len(fits) // self.offers
         if not fits.any():
@@ -229,6 +233,22 @@ class Pairs:
         else:
             window = noise_named(window, self.noise or "", rng)
         return window[crop.y - top :, crop.x - left :][:patch, :patch], strength
+
+
+def _favoured(pack: Pack, favour: Mapping[str, float]) -> Mapping[str, float]:
+    """Return what is favoured, if the pack has it.
+
+    Raises:
+        RecipeError: A folder is not in the pack.
+    """
+    folders = {picture.folder for picture in pack.pictures}
+    missing = [folder for folder in favour if folder not in folders]
+    if missing:
+        raise RecipeError(
+            f"favour names {', '.join(missing)}, and the pack has pictures of {', '.join(sorted(folders))}",
+            "a folder is called as it was when it was packed",
+        )
+    return favour
 
 
 def _write_values(crop: NDArray[np.float32], target: NDArray[np.float32]) -> None:

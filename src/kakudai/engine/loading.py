@@ -15,7 +15,7 @@ from kakudai.errors import ModelInvalid, UsageError
 from kakudai.models import Model, find_model, list_models, store
 from kakudai.models.catalogue import is_folder, is_own, is_path, model_from_bytes
 from kakudai.models.runs import is_run, network_of_run
-from kakudai.models.shipped import RESERVED
+from kakudai.models.shipped import WORDS
 
 if TYPE_CHECKING:
     from kakudai.convert import Source
@@ -80,7 +80,7 @@ def import_model(
     from kakudai.convert import convert_source, read_source, relabel
 
     name = store.check_name(store.name_for(path.stem) if name is None else name)
-    if name in RESERVED or name in {model.name for model in list_models()}:
+    if name in WORDS or name in {model.name for model in list_models()}:
         raise UsageError(f"{name} means what is shipped", "give another name with --name")
     source = read_source(path)
     own = source.kind == "onnx" and is_own(source.parts[0], str(path))

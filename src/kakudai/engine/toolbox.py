@@ -17,7 +17,7 @@ from kakudai.models import Model, shipped
 from kakudai.models.catalogue import is_folder
 from kakudai.models.family import Family, find_family
 from kakudai.models.runs import is_run
-from kakudai.models.shipped import STYLES, Style
+from kakudai.models.shipped import WORDS, Grade, Style
 
 Named: TypeAlias = str | PathLike[str] | Model | Network
 
@@ -55,11 +55,12 @@ class Toolbox:
         self._open: dict[str, Loaded] = {}
         self._opening = threading.Lock()
         self._styles: tuple[Style, ...] = ()
+        self._grade: Grade = ""
         self._family: Family | None = None
         self._model: Loaded | None = None
-        if isinstance(model, str) and model in shipped.RESERVED:
-            asked = [style for style in STYLES if model in ("auto", style)]
-            self._styles = tuple(style for style in asked if shipped.enlarges(style))
+        if isinstance(model, str) and model in WORDS:
+            asked, self._grade = WORDS[model]
+            self._styles = tuple(style for style in asked if shipped.enlarges(style, self._grade))
             if not self._styles:
                 raise UsageError(f"no network for {model} is shipped", "see what there is with: kakudai models list")
         elif isinstance(model, str | PathLike) and is_folder(model) and not is_run(Path(model)):
@@ -116,7 +117,7 @@ class Toolbox:
                 f"no shipped network removes noise from {style}",
                 "leave --denoise out (kakudai waifu2x: -n -1), or give a folder of waifu2x networks with -m",
             )
-        picked = shipped.pick(style, ratio, restore=strength > 0)
+        picked = shipped.pick(style, ratio, restore=strength > 0, grade=self._grade)
         return Tools(
             self._opened(picked.enlarging),
             self._opened(picked.denoising, strength) if picked.denoising else None,

@@ -196,9 +196,9 @@ class Upscaler:
         """
         chosen = chosen or self.choose(picture)
         report, tools = self._report(picture, chosen), chosen.tools
-        plan, alpha, color = report.plan, picture.alpha, picture.color
+        plan, alpha, color = report.plan, picture.alpha, one_channel(picture.color)
         if plan == Plan(0, (picture.height, picture.width)):
-            return picture.with_pixels(color.copy(), None if alpha is None else alpha.copy()), report
+            return picture.with_pixels(picture.color.copy(), None if alpha is None else alpha.copy()), report
         flat_alpha = alpha is None or bool((alpha == alpha.flat[0]).all())
         plans, same_size = [plan], plan.size == (picture.height, picture.width)
         if not flat_alpha and not same_size:
@@ -215,6 +215,8 @@ class Upscaler:
                 alpha = alpha.copy()
             else:
                 alpha = stay_between_neighbours(work.carry_out(plans[1], alpha, light=False), alpha)
+        if output.shape[2] < picture.color.shape[2]:
+            output = output.repeat(picture.color.shape[2], axis=2)
         report = replace(report, tile=work.tile, network_seconds=work.seconds)
         return picture.with_pixels(output, alpha), report
 
@@ -242,6 +244,15 @@ class Upscaler:
                     yield Enlarged(path, picture, None)
                 except Exception as error:  # whatever a decoder raises: one bad file never stops the rest
                     yield Enlarged(path, None, error)
+
+
+def one_channel(color: Pixels) -> Pixels:
+    """Return one channel of a picture whose channels are all alike: a network that sees colours could tint it.
+
+    Shape: (H, W, 1) or (H, W, 3) -> (H, W, 1) where every pixel is grey, else as it was.
+    """
+    alike = all((row == row[:, :1]).all() for row in color)  # row by row: colour mostly shows in the first
+    return color[..., :1] if alike else color
 
 
 def picture_from_array(image: Any) -> Picture:

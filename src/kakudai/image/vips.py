@@ -96,7 +96,7 @@ def decode(file: BinaryIO, entry: Format, check: Callable[[int, int], None]) -> 
         _check_complaints(vips)
     except (vips.Error, UnicodeDecodeError) as error:
         text = one_line(error)
-        if text.startswith("out of memory"):
+        if "out of memory" in text:  # behind the name of the function that had none
             raise MemoryError from None
         raise Broken(text) from None
     pixels = pixels.reshape(image.height, image.width, image.bands)

@@ -16,7 +16,7 @@ from kakudai.models import store
 from kakudai.models.onnx_file import read_metadata
 from kakudai.models.pools import Pools
 from kakudai.models.pools import from_json as pools_from_json
-from kakudai.models.shipped import RESERVED, file_of, is_shipped
+from kakudai.models.shipped import WORDS, file_of, is_shipped
 
 PREFIX = "kakudai."
 MAX_BYTES = 512 << 20
@@ -109,7 +109,8 @@ def find_model(name: str | PathLike[str]) -> Model:
     if imported is not None:
         model = model_from_bytes(imported[0], f"the imported model {text}")
         return replace(model, name=text, native=imported[1])
-    names = [*RESERVED, *(model.name for model in list_models()), *store.imported_names()]
+    words = [word for word in WORDS if is_shipped(file_of(word))]
+    names = [*words, *(model.name for model in list_models()), *store.imported_names()]
     close = difflib.get_close_matches(text, sorted(names), 1)
     meant = f"did you mean {close[0]!r}? " if close else ""
     raise ModelNotFound(
@@ -131,7 +132,7 @@ def is_folder(name: str | PathLike[str]) -> bool:
     it is called ./photo.
     """
     plain = isinstance(name, str) and not {"/", os.sep} & set(name)
-    if plain and (name in RESERVED or is_shipped(str(name)) or name in store.imported_names()):
+    if plain and (name in WORDS or is_shipped(str(name)) or name in store.imported_names()):
         return False
     return os.path.isdir(name)  # noqa: PTH112 - unlike Path's it never raises, whatever the name
 

@@ -1,11 +1,15 @@
 """The shipped family: which files are for which wish.
 
-| style | what for                                       | files                                             |
-|-------|------------------------------------------------|---------------------------------------------------|
-| photo | photographs                                    | photo-x2 -x3 -x4, photo-restore-x1 -x2            |
-| art   | drawings, anime, comics, logos, screenshots    | art-x2 -x4, art-restore-x1 -x2                    |
+| word       | what for                                    | files                                  |
+|------------|---------------------------------------------|----------------------------------------|
+| photo      | photographs                                 | photo-x2 -x3 -x4, photo-restore-x1 -x2 |
+| art        | drawings, anime, comics, logos, screenshots | art-x2 -x4, art-restore-x1 -x2         |
+| photo-fast | the same, quicker                           | photo-fast-x2                          |
+| art-fast   |                                             | art-fast-x2                            |
+| photo-best | the same, slower                            | photo-best-x2 -x4                      |
 
-Those with "restore" in their name are told a strength of denoising.
+"auto" chooses between photo and art. Those with "restore" in their name are told a strength of denoising; they serve
+all words of their style.
 """
 
 import math
@@ -17,8 +21,18 @@ Style: TypeAlias = Literal["photo", "art"]
 
 STYLES: tuple[Style, ...] = get_args(Style)
 
-RESERVED = ("auto", *STYLES)
-"""Words that stand for several files of the family. No model can be called so."""
+Grade: TypeAlias = Literal["", "fast", "best"]
+
+WORDS: dict[str, tuple[tuple[Style, ...], Grade]] = {
+    "auto": (STYLES, ""),
+    "photo": (("photo",), ""),
+    "art": (("art",), ""),
+    "photo-fast": (("photo",), "fast"),
+    "art-fast": (("art",), "fast"),
+    "photo-best": (("photo",), "best"),
+}
+"""Words that stand for several files of the family: the styles that are chosen from, and the grade. No model can be
+called so."""
 
 LARGEST_SCALE = 4
 
@@ -47,14 +61,15 @@ def is_shipped(name: str) -> bool:
 
 def file_of(word: str) -> str:
     """Name the file that doubles a clean picture for one of the reserved words; any other word is a name itself."""
-    if word not in RESERVED:
+    if word not in WORDS:
         return word
-    return f"{STYLES[0] if word == 'auto' else word}-x2"
+    styles, grade = WORDS[word]
+    return f"{_line(styles[0], grade)}-x2"
 
 
-def enlarges(style: Style) -> bool:
+def enlarges(style: Style, grade: Grade = "") -> bool:
     """Say whether there is a network of a style at all."""
-    return bool(_scales(style))
+    return bool(_scales(_line(style, grade)))
 
 
 def restores(style: Style) -> bool:
@@ -62,7 +77,7 @@ def restores(style: Style) -> bool:
     return any(is_shipped(f"{style}-restore-x{scale}") for scale in (1, *_scales(style)))
 
 
-def pick(style: Style, ratio: float, *, restore: bool) -> Picked:
+def pick(style: Style, ratio: float, *, restore: bool, grade: Grade = "") -> Picked:
     """Name the files for an enlargement: of the smallest scale that reaches it, or the largest there is.
 
     Damage is removed together with the first enlargement where a network does both at that scale, else before it.
@@ -71,26 +86,33 @@ def pick(style: Style, ratio: float, *, restore: bool) -> Picked:
         style: One that there are networks of.
         ratio: Output pixels per input pixel.
         restore: Damage is to be removed; not done where there is no network for it.
+        grade: Of the network that enlarges.
     """
-    scales = _scales(style)
+    line = _line(style, grade)
+    scales = _scales(line)
     scale = next((scale for scale in scales if scale >= ratio), scales[-1])
     both = [scale for scale in scales if is_shipped(f"{style}-restore-x{scale}")] if restore else []
     alone = f"{style}-restore-x1" if restore and is_shipped(f"{style}-restore-x1") else None
     if both and not alone and scale not in both:
         scale = both[-1]
     combined = f"{style}-restore-x{scale}" if scale in both and (ratio > 1 or not alone) else None
-    return Picked(f"{style}-x{scale}", None if combined else alone, combined, _notes(style, scales, scale, ratio))
+    return Picked(f"{line}-x{scale}", None if combined else alone, combined, _notes(line, scales, scale, ratio))
 
 
-def _scales(style: Style) -> list[int]:
-    return [scale for scale in range(2, LARGEST_SCALE + 1) if is_shipped(f"{style}-x{scale}")]
+def _line(style: Style, grade: Grade) -> str:
+    """Return what the names of the files of one style and grade begin with."""
+    return f"{style}-{grade}" if grade else style
 
 
-def _notes(style: Style, scales: list[int], scale: int, ratio: float) -> tuple[str, ...]:
+def _scales(line: str) -> list[int]:
+    return [scale for scale in range(2, LARGEST_SCALE + 1) if is_shipped(f"{line}-x{scale}")]
+
+
+def _notes(line: str, scales: list[int], scale: int, ratio: float) -> tuple[str, ...]:
     """Say what is done instead where there is no network of the natural scale."""
     natural = max(2, math.ceil(ratio))
     if natural in scales or natural > LARGEST_SCALE:
         return ()
     there = " and ".join(f"{known}x" for known in scales)
     done = "is run more than once" if scale < ratio else "is used and its result shrunk"
-    return (f"for {style} there is {there} and no {natural}x: {style}-x{scale} {done}",)
+    return (f"for {line} there is {there} and no {natural}x: {line}-x{scale} {done}",)

@@ -59,6 +59,8 @@ def _pictures(recipe: Recipe, pack: Pack) -> str:
     """Say what the pictures are and what was done to them."""
     folders = ", ".join(sorted({picture.folder for picture in pack.pictures}))
     text = f"{len(pack.pictures)} pictures of {folders}"
+    for folder, times in recipe.favour.items():
+        text += f", {folder} {times:g} times as often as its size says"
     if recipe.blur != [0.0]:
         text += f", offered with Gaussian blurs of {', '.join(f'{sigma:g}' for sigma in recipe.blur)} pixels"
     factors = " or ".join(str(scale) for scale in sorted(recipe.scales or [recipe.scale]))

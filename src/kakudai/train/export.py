@@ -60,7 +60,8 @@ class Trained:
 
 
 def trained_network(folder: Path) -> Trained:
-    """Load the best weights of a run: those of the best validation, or the last ones where nothing was validated.
+    """Load the weights of a run that ship: those of the best validation, or the last ones, where nothing was validated
+    or the recipe says so.
 
     Raises:
         RecipeError: The run's checkpoint is missing or cannot be read.
@@ -70,7 +71,7 @@ def trained_network(folder: Path) -> Trained:
     recipe, network = _averaged(state, path)
     best = Best(folder, fresh=False)
     found = best.read()
-    if found is None or found[0] >= state["step"]:
+    if recipe.ship == "last" or found is None or found[0] >= state["step"]:
         return Trained(recipe, network, state["step"], state["seconds"], None)
     network.load_state_dict(load_file(best.weights))
     return Trained(recipe, network, state["step"], state["seconds"], found[0])

@@ -118,6 +118,7 @@ def make_pairs(recipe: Recipe, pack: Pack, scale: int) -> Pairs:
         pack,
         scale=scale,
         color=recipe.color,
+        favour=recipe.favour,
         blur=recipe.blur,
         threads=recipe.threads,
         downsampling=recipe.downsampling,

@@ -56,6 +56,10 @@ class Recipe(BaseModel):
         min_length=1,
         description='Packed training pictures, or "drawn:photo" or "drawn:art", which may end in how many: ":200".',
     )
+    favour: dict[str, Positive] = Field(
+        default={},
+        description="Folders of the pack whose crops come more often, and how many times; else as their size says.",
+    )
     blur: list[Amount] = Field(min_length=1, description="Blurs offered, in high-resolution pixels.")
     downsampling: list[Downsampling] = Field(
         default=["bicubic"], min_length=1, description="Filters offered for making the low-resolution side."
@@ -128,6 +132,9 @@ class Recipe(BaseModel):
         default=None, description="Largest gradient of a weight, times the learning rate: VDSR's clipping."
     )
     average: Decay = Field(description="Decay of the moving average of the weights; the average is what ships.")
+    ship: Literal["best", "last"] = Field(
+        default="best", description="Which weights ship: those of the best validation, or the last ones."
+    )
     early_stop: Count | None = Field(
         default=None, description="Validations without a better one after which the run ends."
     )
