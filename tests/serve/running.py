@@ -21,7 +21,9 @@ PATIENCE = 90.0
 CODE = """
 import json, sys
 from pathlib import Path
+from kakudai.serve import dispatch
 from kakudai.serve.server import run
+dispatch.PATIENCE = 90.0  # a busy machine takes its time between two tiles
 from kakudai.serve.settings import Limits, Settings
 words = json.loads(sys.argv[1])
 limits = Limits(**words.pop("limits"))

@@ -1,5 +1,7 @@
 """Whatever is sent, the answer is the right status with words, and nothing is left on disk."""
 
+import errno
+import json
 import signal
 import socket
 import struct
@@ -12,8 +14,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import numpy as np
 import pytest
 from tests.serve.running import Running, drawing, encoded, name_of, start_server
+
+from kakudai.serve.dispatch import order_for
+from kakudai.serve.handover import ANSWER, COLOR
+from kakudai.serve.header import Header
+from kakudai.serve.jobs import Job
+from kakudai.serve.options import Options
+from kakudai.serve.server import listen
+from kakudai.serve.settings import Settings
 
 HOSTILE_LEAST = 150
 
@@ -140,10 +151,11 @@ def raw(server: Running, data: bytes, seconds: float = 20.0) -> bytes:
 
 
 def test_an_endless_slow_upload_is_cut_off(server: Running, picture: bytes) -> None:
-    head = f"POST /v1/upscale HTTP/1.1\r\nHost: {host(server)}\r\nContent-Length: 5000\r\n\r\n".encode()
-    started = time.monotonic()
-    assert b" 408 " in raw(server, head + picture[:50]).splitlines()[0]
-    assert time.monotonic() - started < 15
+    for address in ("/token", "/v1/upscale"):
+        head = f"POST {address} HTTP/1.1\r\nHost: {host(server)}\r\nContent-Length: 3000\r\n\r\n".encode()
+        started = time.monotonic()
+        assert b" 408 " in raw(server, head + picture[:50]).splitlines()[0]
+        assert time.monotonic() - started < 15
     with socket.create_connection(("127.0.0.1", server.port), 20) as line:
         line.sendall(head)
         ends = time.monotonic() + 15
@@ -163,6 +175,52 @@ def test_a_connection_that_says_nothing_is_closed(server: Running) -> None:
     with socket.create_connection(("127.0.0.1", server.port), 15) as line:
         line.sendall(b"GET / HT")
         assert line.recv(100) == b""
+
+
+@pytest.mark.parametrize("said", ["", "Content-Length: 1000\r\n"])
+def test_a_second_request_that_never_ends_is_not_waited_for(server: Running, said: str) -> None:
+    """Nor is a body that nobody wants, byte by byte."""
+    with socket.create_connection(("127.0.0.1", server.port), 15) as line:
+        line.sendall(f"GET /healthz HTTP/1.1\r\nHost: {host(server)}\r\n{said}\r\n".encode())
+        assert line.recv(5000).endswith(b"ok")
+        ends, line_is_open = time.monotonic() + 30, True
+        line.settimeout(0.2)
+        while line_is_open and time.monotonic() < ends:
+            try:
+                line.sendall(b"x")
+                line_is_open = line.recv(100) != b""
+            except TimeoutError:
+                continue
+            except OSError:
+                line_is_open = False
+        assert not line_is_open
+
+
+def test_nobody_is_asked_for_a_body_that_is_refused(server: Running) -> None:
+    head = "POST /v1/upscale HTTP/1.1\r\nHost: evil\r\nContent-Length: 9000000\r\nExpect: 100-continue\r\n\r\n"
+    assert raw(server, head.encode()).startswith(b"HTTP/1.1 403 ")
+
+
+def test_a_client_that_takes_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kakudai.serve.server.UNREAD", 500)
+    with listen("127.0.0.1", 0) as waiting, socket.create_connection(waiting.getsockname()):
+        waiting.setblocking(True)
+        line, _ = waiting.accept()
+        line.settimeout(60)
+        with line, pytest.raises(OSError) as caught:
+            line.sendall(bytes(64 << 20))
+    assert caught.value.errno == errno.ETIMEDOUT
+
+
+def test_a_client_that_leaves_while_it_reads_leaves_nothing(server: Running) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (1000, 1000, 3), dtype=np.uint8)
+    data = encoded(noise)
+    head = f"POST /v1/upscale?scale=1&denoise=0 HTTP/1.1\r\nHost: {host(server)}\r\nContent-Length: {len(data)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", server.port), 60) as line:
+        line.sendall(head.encode() + data)
+        assert line.recv(1000).startswith(b"HTTP/1.1 200 ")
+        assert server.files()
+    assert server.empty()
 
 
 def test_a_client_that_hangs_up_while_it_sends_leaves_nothing(server: Running, picture: bytes) -> None:
@@ -253,7 +311,7 @@ def test_no_network_removes_noise_where_none_is_shipped(server: Running, picture
 def test_addresses_that_are_not_there_are_404(server: Running) -> None:
     jobs = [f"/v1/jobs/{'0' * 32}", f"/v1/jobs/{'0' * 32}/result", f"/v1/jobs/{'0' * 32}/events", "/v1/jobs/..%2fx"]
     for address in (*jobs, "/v1/none", "/page/", "/page/..%2fserver.py", "/page/%2e%2e/server.py", "/page/a%00b",
-                    "/page/networks/none.onnx", "/problems/none", "/jobs/1"):  # fmt: skip
+                    "/page/" + "a" * 5000, "/page/networks/none.onnx", "/problems/none", "/jobs/1"):  # fmt: skip
         answer = server.http.get(address)
         assert answer.status_code == 404, address
         assert name_of(answer) in ("job-not-found", "not-found")
@@ -346,6 +404,37 @@ def test_what_decoding_may_cost_is_limited(tmp_path: Path, picture: bytes) -> No
     with start_server(tmp_path / "time", limits={"decode_seconds": 0.0}) as server:
         state = server.finish(server.submit(bomb(3000, 3000)))
         assert state["problem"]["type"] == "/problems/too-hard-to-decode"
+
+
+def test_a_decoder_reaches_nobody() -> None:
+    code = (
+        "import os, socket\nfrom kakudai.serve.decoder_process import limit_this_process as limit\n"
+        "with socket.create_server(('127.0.0.1', 0)) as server:\n"
+        "    before, address = os.readlink('/proc/self/ns/net'), server.getsockname()\n"
+        "    limit(10, 2 << 30)\n"
+        "    print('free' if os.readlink('/proc/self/ns/net') == before else 'alone')\n"
+        "    socket.create_connection(address, 5)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    if done.stdout.startswith("free"):
+        pytest.skip("this system lets no ordinary process leave its network")
+    assert done.stdout == "alone\n"
+    assert "unreachable" in done.stderr
+
+
+def test_a_disk_that_fills_up_is_no_fault_of_the_picture(tmp_path: Path, picture: bytes) -> None:
+    """/dev/full takes nothing more, neither pixels nor an answer."""
+    folder, source = tmp_path / "decoded", tmp_path / "upload"
+    folder.mkdir()
+    source.write_bytes(picture)
+    for name in (COLOR, ANSWER):
+        (folder / name).symlink_to("/dev/full")
+    job = Job("1", tmp_path, "", "a.png", Options(), Header("png", (48, 36)))
+    order = json.dumps({**order_for(job, Settings(), analyse=False), "id": 1})
+    words = [sys.executable, "-P", "-m", "kakudai.serve.decoder_process"]
+    done = subprocess.run(words, input=order, capture_output=True, text=True, timeout=60, check=False)
+    answer = json.loads(done.stdout.splitlines()[1])
+    assert (answer["event"], answer["problem"]) == ("failed", "no-room")
 
 
 def test_processor_time_is_limited() -> None:

@@ -122,15 +122,19 @@ def test_models_say_what_there_is_and_what_is_allowed(server: Running) -> None:
     assert {"name", "scale", "task", "style", "parameters", "licence", "quality"} <= set(said["models"][0])
     assert said["words"][0] == "auto"
     assert 2 in said["scales"]["photo"]
+    assert said["keeps_place"] is False
     assert {"bytes", "input_pixels", "input_side", "output_pixels", "formats_in", "formats_out", "queue",
             "life_seconds"} <= set(said["limits"])  # fmt: skip
 
 
 def test_metrics_count_answers(server: Running) -> None:
     server.http.get("/healthz")
+    assert server.http.request("MADE-UP", "/healthz").status_code == 405
     text = server.http.get("/metrics").text
     assert re.search(r'^kakudai_requests_total\{method="GET",route="healthz",status="200"\} \d', text, re.MULTILINE)
     assert "process_resident_memory_bytes" in text
+    assert 'method="other",route="healthz",status="405"' in text
+    assert "MADE-UP" not in text
 
 
 def test_where_a_token_is_needed() -> None:

@@ -1,5 +1,6 @@
 """Jobs: their states, places, events, results, ends; with and without scripts in the browser."""
 
+import contextlib
 import json
 import re
 import socket
@@ -145,6 +146,23 @@ def test_a_full_queue_is_503_and_a_greedy_client_429(server: Running, picture: b
             assert int(full.headers["retry-after"]) >= 1
     assert all(server.finish(job)["state"] == "done" for job in jobs)
     server.delete(*jobs)
+    assert server.empty()
+
+
+def test_a_client_that_sends_too_many_at_once_is_429(server: Running, picture: bytes) -> None:
+    """Nor can it hide behind other names: the last address of all, which the proxy has added, counts."""
+    head = "POST /v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5000\r\n"
+    with contextlib.ExitStack() as stack:
+        for number in range(2):
+            line = stack.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+            line.sendall(f"{head}X-Forwarded-For: {number}.0.0.1\r\nX-Forwarded-For: a\r\n\r\n".encode() + picture[:99])
+        assert wait_until(lambda: len(server.files()) == 4)
+        greedy = submit(server, picture, "a")
+        assert (greedy.status_code, name_of(greedy)) == (429, "too-many-requests")
+        other = submit(server, picture, "b")
+        assert other.status_code == 202
+    server.finish(other.json()["id"])
+    server.delete(other.json()["id"])
     assert server.empty()
 
 

@@ -35,16 +35,19 @@ def test_a_worker_that_dies_is_replaced(server: Running, picture: bytes) -> None
     assert server.empty()
 
 
-def test_a_worker_that_died_while_idle_costs_nobody_anything(server: Running, picture: bytes) -> None:
-    for module in ("engine_process", "decoder_process"):
-        for child in server.children(module):
-            os.kill(child, signal.SIGKILL)
-        assert wait_until(lambda module=module: not server.children(module) or server.http.get("/healthz").is_success)
-        time.sleep(0.3)
-        job = server.submit(picture)
-        assert server.finish(job)["state"] == "done"
+def test_a_worker_that_died_while_idle_costs_nobody_anything(tmp_path: Path, picture: bytes) -> None:
+    """It is started again before anybody asks: /readyz would else be 503 for ever, and nobody would ask."""
+    with start_server(tmp_path / "files", limits={"life_seconds": 40.0}) as server:
         assert server.http.post("/v1/analyse", content=picture).status_code == 200
-        server.delete(job)
+        for module in ("engine_process", "decoder_process"):
+            for child in server.children(module):
+                os.kill(child, signal.SIGKILL)
+                assert wait_until(lambda child=child: not Path(f"/proc/{child}").exists())
+        assert server.http.post("/v1/analyse", content=picture).status_code == 200
+        assert wait_until(lambda: server.http.get("/readyz").status_code == 200)
+        assert len(server.children("engine_process")) == 1
+        assert server.finish(server.submit(picture))["state"] == "done"
+        assert 'kakudai_processes_died_total{process="engine"} 1.0' in server.http.get("/metrics").text
 
 
 def test_a_full_disk_is_503(tmp_path: Path, picture: bytes) -> None:
@@ -143,6 +146,7 @@ def test_the_command_refuses_what_cannot_be(
         (["--host", "0.0.0.0"], "--token"),
         (["--host", "no.such.host.invalid", "--token", "x"], "cannot listen"),
         (["--token", ""], "token is empty"),
+        (["--token", "Schlüssel"], "no header can hold"),
         (["--folder", "/no/such/folder"], "no folder"),
     ):
         assert run(["serve", *words]) == 2

@@ -142,7 +142,8 @@ def test_a_network_is_told_the_strength(opened: Browser) -> None:
         wanted = np.floor(large[..., :3] * (1 - 0.03 * strength / 100) + 0.5)
         assert np.abs(got[..., :3] - wanted).max() <= 1
         assert said == {
-            "model": f"told-x2, strength {strength}" if strength else "told-x2", "strength": strength, "reason": ""
+            "model": f"told-x2, strength {strength}" if strength else "told-x2", "strength": strength, "reason": "",
+            "notes": [],
         }  # fmt: skip
 
 

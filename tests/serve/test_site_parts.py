@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from kakudai.serve.browser import catalogue
 from kakudai.serve.site import PAGE
 
 ALL = [f"{style}-x{k}" for style in ("photo", "art") for k in (2, 3, 4)]
+GRADES = ["photo-fast-x2", "art-fast-x2", "photo-best-x2", "photo-best-x4"]
 RESTORING = [f"{style}-restore-x{k}" for style in ("photo", "art") for k in (1, 2)]
 
 PREAMBLE = """
@@ -267,9 +269,10 @@ function run(model, x, channels, height, width) {
   const y = new Float32Array(3 * height * width * s * s);
   for (let k = 0; k < y.length; k++) {
     const channel = Math.floor(k / (height * width * s * s));
+    const tint = channel === 2 ? (given.tint ?? 0) : 0;
     const row = Math.floor(k / (width * s)) % (height * s);
     const from = (channel * height + Math.floor(row / s)) * width + Math.floor((k % (width * s)) / s);
-    y[k] = x[from] * (channels === 4 ? 1 - given.darker * x[3 * height * width] : 1);
+    y[k] = x[from] * (channels === 4 ? 1 - given.darker * x[3 * height * width] : 1) + tint;
   }
   return Promise.resolve(y);
 }
@@ -310,7 +313,13 @@ def jpeg_of(image: Pixels, quality: int, path: Path) -> bytes:
 
 @pytest.mark.parametrize(
     "names",
-    [ALL[:1], ALL, [*ALL, *RESTORING], ["photo-x2", "photo-restore-x2"], ["photo-x2", "photo-restore-x1"]],
+    [
+        ALL[:1],
+        ALL,
+        [*ALL, *GRADES, *RESTORING],
+        ["photo-x2", "photo-restore-x2"],
+        ["photo-x2", "photo-best-x2", "photo-restore-x1"],
+    ],
     ids=["one", "enlarging", "all", "combined", "alone"],
 )
 def test_networks_passes_and_pixels_are_those_of_the_engine(
@@ -332,6 +341,7 @@ def test_networks_passes_and_pixels_are_those_of_the_engine(
         for scale, model, denoise in [
             (2, "auto", "auto"), (3, "photo", 0), (1.5, "photo", 40), (1, "photo", 40), (0.4, "auto", 0),
             (4.2, "photo", "auto"), (2.001, "photo", 0), (9, "photo", 70), (1, "auto", 0), (2, "art", 30),
+            (3, "photo-best", "auto"), (3, "art-fast", 60),
         ]
     ]  # fmt: skip
     wishes += [{"width": 50, "model": "photo"}, {"width": 40, "height": 90}, {"fit": (70, 70)}]
@@ -354,6 +364,7 @@ def test_networks_passes_and_pixels_are_those_of_the_engine(
         for (wanted, report), got in zip(results, answers, strict=not wanted_problem):
             assert "problem" not in got, (wish, got)
             assert (got["model"], got["strength"]) == (report.model, report.strength)
+            assert tuple(got["notes"]) == report.notes
             result, whole = unpacked(got["result"]), rgba(wanted.color, wanted.alpha).astype(int)
             assert result.shape == whole.shape
             difference = np.abs(result - whole)
@@ -395,6 +406,17 @@ def test_png_files_keep_what_is_hidden(node: Node, height: int, width: int, tmp_
     found = read_image(tmp_path / "a.png")
     assert found.alpha is not None
     np.testing.assert_array_equal(np.concatenate([found.color, found.alpha], axis=2), image)
+
+
+def test_grey_stays_grey_in_a_network_that_tints(node: Node) -> None:
+    grey = photo()[:20, :20, :1].repeat(3, axis=2)
+    dyed = grey.copy()
+    dyed[-1, -1, 2] ^= 1
+    cases = [{"picture": packed(rgba(color)), "options": {"scale": 2}} for color in (grey, dyed)]
+    found = node(ENLARGE, cases=cases, catalogue=fake_catalogue(["photo-x2"]), darker=DARKER, tint=0.01)
+    kept, tinted = (np.ptp(unpacked(got["result"])[..., :3], axis=2) for got in found)
+    assert kept.max() == 0
+    assert tinted.min() > 0
 
 
 def test_what_was_seen_is_told(node: Node, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -466,19 +488,37 @@ def test_a_result_beyond_the_limit_is_refused_before_any_work(node: Node) -> Non
     assert done["result"]["shape"] == [15, 15, 4]
 
 
-@pytest.mark.parametrize("style", shipped.STYLES)
-def test_networks_are_picked_as_by_the_engine(node: Node, style: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    families = [ALL, [*ALL, *RESTORING], [f"{style}-x2"], [f"{style}-x2", f"{style}-x4", f"{style}-restore-x1"],
-                [f"{style}-x2", f"{style}-x3", f"{style}-restore-x2"]]  # fmt: skip
+@pytest.mark.parametrize(
+    ("word", "style"), [(word, style) for word in shipped.WORDS for style in shipped.WORDS[word][0]]
+)
+def test_networks_are_picked_as_by_the_engine(
+    node: Node, word: str, style: shipped.Style, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = catalogue([], runtime=False)
+    stem, grade = known["stems"][word][style], shipped.WORDS[word][1]
+    families = [[f"{stem}-x2", *ALL, *more] for more in ([], RESTORING, GRADES)]
+    families += [[f"{stem}-x2"], [f"{stem}-x2", f"{stem}-x4", f"{style}-restore-x1"],
+                 [f"{stem}-x2", f"{stem}-x3", f"{style}-restore-x2"]]  # fmt: skip
     ratios = [0.5, 1, 1.6, 2, 2.5, 3, 4, 7]
     code = """
-        import { Family } from "./plan.js";
-        return given.families.map((names) => given.ratios.flatMap((ratio) => [true, false].map((restore) =>
-          new Family(names.map((name) => ({ name }))).pick(given.style, ratio, restore))));"""
-    found = node(code, families=families, ratios=ratios, style=style)
+        import { Family } from "./family.js";
+        return given.families.map((names) => {
+          const family = new Family({ models: names.map((name) => ({ name })), stems: given.stems });
+          return given.ratios.flatMap((ratio) => [true, false].map((restore) =>
+            family.pick(given.word, given.style, ratio, restore)));
+        });"""
+    found = node(code, families=families, ratios=ratios, word=word, style=style, stems=known["stems"])
     for names, picks in zip(families, found, strict=True):
         monkeypatch.setattr(shipped, "is_shipped", names.__contains__)
-        wanted = [shipped.pick(style, ratio, restore=restore) for ratio in ratios for restore in (True, False)]
-        assert picks == [
-            {"enlarging": pick.enlarging, "denoising": pick.denoising, "combined": pick.combined} for pick in wanted
+        wanted = [
+            shipped.pick(style, ratio, restore=restore, grade=grade) for ratio in ratios for restore in (True, False)
         ]
+        assert picks == [{**asdict(pick), "notes": list(pick.notes)} for pick in wanted]
+
+
+def test_words_are_those_that_there_are_networks_for() -> None:
+    assert catalogue([], runtime=False)["words"] == []
+    assert fake_catalogue(["photo-x2", "photo-restore-x1"])["words"] == ["auto", "photo"]
+    known = fake_catalogue(["art-x4", "photo-best-x2"])
+    assert known["words"] == ["auto", "art", "photo-best"]
+    assert known["scales"] == {"art": [4]}

@@ -14,7 +14,10 @@ from tests.serve.running import Running, drawing, encoded, name_of
 import kakudai
 from kakudai.cli.main import run
 from kakudai.cli.upscale import size_label
+from kakudai.models.shipped import STYLES, restores
 from kakudai.serve.options import Options
+
+CAT = Path(__file__).parents[2] / "examples/chelsea.png"
 
 
 @pytest.mark.parametrize(
@@ -25,25 +28,31 @@ from kakudai.serve.options import Options
         ("a.png", {"fit": "100x60", "format": "webp"}),
         ("a.png", {"width": "31", "strip": "true", "tta": "2", "denoise": "0"}),
         ("a.tif", {"height": "50", "model": "photo"}),
+        ("damaged.jpg", {"format": "png"}),
     ],
 )
 def test_the_bytes_are_those_of_the_command_line(
-    server: Running, tmp_path: Path, name: str, options: dict[str, str]
+    server: Running, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, options: dict[str, str]
 ) -> None:
     source = tmp_path / name
-    Image.fromarray(drawing()).save(source)
+    with Image.open(CAT) as cat:
+        cat.crop((100, 60, 228, 156)).save(source, quality=25)
     words = [
         word for key, value in options.items() for word in ([f"--{key}"] if key == "strip" else [f"--{key}", value])
     ]
-    assert run(["upscale", str(source), "--threads", "1", "-q", *words]) == 0
+    assert run(["upscale", str(source), "--threads", "1", "--json", *words]) == 0
+    said = json.loads(capsys.readouterr().out)
     (written,) = [path for path in tmp_path.iterdir() if path != source]
     answer = server.http.post("/v1/upscale", params=options, files={"file": (name, source.read_bytes())})
     assert answer.status_code == 200, answer.text
     assert answer.content == written.read_bytes()
     assert answer.headers["content-disposition"] == f"attachment; filename*=UTF-8''{written.name}"
-    assert answer.headers["kakudai-model"]
+    assert answer.headers["kakudai-model"] == said["model"]
+    assert answer.headers["kakudai-strength"] == str(said["strength"])
+    assert answer.headers["kakudai-reason"] == said["reason"]
+    assert said["strength"] > 0 or "damaged" not in name or not any(map(restores, STYLES))
     assert float(answer.headers["kakudai-seconds"]) > 0
-    assert json.loads(answer.headers["kakudai-notes"]) == []
+    assert json.loads(answer.headers["kakudai-notes"]) == said["notes"]
 
 
 def test_options_may_be_fields_and_the_picture_the_whole_body(server: Running, picture: bytes) -> None:

@@ -48,8 +48,9 @@ def serve(
     from kakudai.serve.server import run
     from kakudai.serve.settings import Limits, Settings
 
-    if token == "":
-        raise UsageError("the token is empty", "leave --token and KAKUDAI_TOKEN out, or give a long random word")
+    if token is not None and not (token.isascii() and token.isprintable() and token.strip() == token != ""):
+        hint = "leave --token and KAKUDAI_TOKEN out, or give a long random word of ASCII letters"
+        raise UsageError("the token is empty, or has letters that no header can hold", hint)
     if folder is not None and not folder.is_dir():
         raise UsageError(f"--folder {folder} is no folder", "create it first")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")

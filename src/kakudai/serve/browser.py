@@ -22,7 +22,7 @@ from typing import Any
 
 from kakudai.errors import RuntimeUnavailable
 from kakudai.models import Model, list_models
-from kakudai.models.shipped import RESERVED, STYLES
+from kakudai.models.shipped import LARGEST_SCALE, STYLES, WORDS
 from kakudai.models.store import cache_folder
 
 RUNTIME_VERSION = "1.30.0"
@@ -54,7 +54,8 @@ LIMITS: dict[str, Any] = {
 
 
 def catalogue(models: Sequence[Model], *, runtime: bool) -> dict[str, Any]:
-    """Say what JavaScript must know: the answer of `/v1/models`, and per network what its tiles need.
+    """Say what JavaScript must know: the answer of `/v1/models`, with which word each network is for, and what its
+    tiles need.
 
     Networks that look at a whole picture, or go on with its edge pixels, are left out: tiles in the browser follow the
     rules of our own.
@@ -65,12 +66,21 @@ def catalogue(models: Sequence[Model], *, runtime: bool) -> dict[str, Any]:
     """
     usable = [model for model in models if model.halo is not None and model.border == "mirror"]
     names = {model.name for model in usable}
-    scales = range(1, 5)
+
+    def scales(stem: str, first: int = 2) -> list[int]:
+        return [scale for scale in range(first, LARGEST_SCALE + 1) if f"{stem}-x{scale}" in names]
+
+    stems = {
+        word: {style: f"{style}-{grade}" if grade else style for style in styles}
+        for word, (styles, grade) in WORDS.items()
+    }
+    styles = [style for style in STYLES if scales(style)]
     return {
         "models": [_entry(model) for model in usable],
-        "words": list(RESERVED),
-        "scales": {style: [scale for scale in scales if f"{style}-x{scale}" in names] for style in STYLES},
-        "restores": {style: [scale for scale in scales if f"{style}-restore-x{scale}" in names] for style in STYLES},
+        "words": [word for word in WORDS if any(map(scales, stems[word].values()))],
+        "stems": stems,
+        "scales": {style: scales(style) for style in styles},
+        "restores": {style: scales(f"{style}-restore", 1) for style in styles},
         "limits": LIMITS,
         "runtime": {"name": "onnxruntime-web", "version": RUNTIME_VERSION} if runtime else None,
         "drawn": tomllib.loads(files("kakudai.analyse").joinpath("drawn.toml").read_text(encoding="utf-8")),

@@ -57,6 +57,9 @@ class Child:
         async with self._starting:
             if self.ready:
                 return
+            if self._process is not None:  # it died while it had nothing to do
+                self._died()
+                self._process = None
             process = await asyncio.create_subprocess_exec(
                 *self._command,
                 stdin=subprocess.PIPE,
@@ -66,9 +69,11 @@ class Child:
             )
             try:
                 await asyncio.wait_for(_receive(process), START_SECONDS)
-            except (TimeoutError, Died):
+            except BaseException as error:  # nobody else knows of it yet
                 _kill(process)
-                raise Died from None
+                if isinstance(error, TimeoutError):
+                    raise Died from None
+                raise
             self._process = process
 
     async def ask(self, order: dict[str, Any], heard: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Any]:
@@ -97,12 +102,10 @@ class Child:
                         return message
                     if heard is not None:
                         heard(message)
-            except Died:
-                self._died()
-                self.kill()
-                raise
-            except BaseException:
-                self.kill()
+            except BaseException as error:
+                if isinstance(error, Died):
+                    self._died()
+                self._end(process)
                 raise
 
     async def cancel(self) -> None:
@@ -114,7 +117,20 @@ class Child:
     def kill(self) -> None:
         """End it and all that it has started."""
         if self._process is not None:
-            _kill(self._process)
+            self._end(self._process)
+
+    async def close(self) -> None:
+        """End it, and see it gone: what is left of it would complain when the event loop has ended."""
+        process = self._process
+        self.kill()
+        if process is not None:
+            with contextlib.suppress(RuntimeError):  # somebody else still listens to it
+                await process.communicate(b"")
+
+    def _end(self, process: asyncio.subprocess.Process) -> None:
+        """End a process; another that has taken its place meanwhile goes on."""
+        _kill(process)
+        if self._process is process:
             self._process = None
 
 

@@ -1,13 +1,12 @@
 """How large a result will be, and about how long it will take: known from the header, before anything is decoded."""
 
-import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from kakudai.engine.plan import Size
+from kakudai.engine.plan import Means, Plan, Size, make_plan
 from kakudai.errors import UsageError
 from kakudai.models import Model
-from kakudai.models.shipped import RESERVED, STYLES, Style, enlarges, pick, restores
+from kakudai.models.shipped import WORDS, Picked, enlarges, pick, restores
 from kakudai.serve.header import Header
 from kakudai.serve.options import Options
 from kakudai.serve.parts import check_region
@@ -92,23 +91,31 @@ class Estimator:
             size: (width, height) of what is enlarged.
             result: (width, height) of what comes out.
         """
-        ratio, pixels = max(result[0] / size[0], result[1] / size[1]), size[0] * size[1]
-        if options.model not in RESERVED:
-            return options.tta * self._passes(options.model, pixels, ratio)
-        styles = [style for style in STYLES if options.model in ("auto", style) and enlarges(style)]
-        return options.tta * max(self._of_style(style, pixels, ratio, options.denoise != 0) for style in styles)
+        if options.model in self.models:
+            return options.tta * self.work_of(self._alone(options, size, result), *size)
+        return options.tta * max(self.work_of(names, *size) for names in self._family(options, size, result))
 
-    def _of_style(self, style: Style, pixels: int, ratio: float, denoise: bool) -> float:
-        picked = pick(style, ratio, restore=denoise and restores(style))
-        enlarging = [name for name in (picked.enlarging, picked.combined) if name]
-        before = self._passes(picked.denoising, pixels, ratio) if picked.denoising else 0.0
-        return before + max(self._passes(name, pixels, ratio) for name in enlarging)
+    def _alone(self, options: Options, size: tuple[int, int], result: tuple[int, int]) -> list[str]:
+        """Name the networks that run, one after the other, where one is named."""
+        model = self.models[options.model]
+        removes = model.takes_strength and options.denoise != 0
+        means = Means(model.scale, enlarges=model.scale > 1, denoises=model.scale == 1, combined=removes)
+        return [options.model] * _plan(size, result, means).runs
 
-    def _passes(self, name: str, pixels: int, ratio: float) -> float:
-        """Return the work of a network that is run until it reaches an enlargement."""
-        scale = self.models[name].scale
-        runs = 1 if scale == 1 else math.ceil(math.log(ratio) / math.log(scale) - 1e-9) if ratio > 1 else 0
-        return self.work_of([name] * runs, pixels)
+    def _family(self, options: Options, size: tuple[int, int], result: tuple[int, int]) -> Iterator[list[str]]:
+        """Yield the networks that run, one after the other, for every choice that a word leaves open."""
+        styles, grade = WORDS[options.model]
+        ratio = max(after / before for before, after in zip(size, result, strict=True))
+        restoring = (False, True) if options.denoise == "auto" else (options.denoise != 0,)
+        for style in (style for style in styles if enlarges(style, grade)):
+            for restore in restoring:
+                found = pick(style, ratio, restore=restore and restores(style), grade=grade)
+                means = Means(
+                    self.models[found.enlarging].scale,
+                    denoises=found.denoising is not None,
+                    combined=found.combined is not None,
+                )
+                yield _in_order(found, _plan(size, result, means))
 
     def work_of(self, names: Sequence[str], width: int, height: int = 1) -> float:
         """Return the work of networks that run one after the other."""
@@ -127,3 +134,14 @@ class Estimator:
         """Take in what a picture has taken."""
         if work >= SMALLEST and seconds > 0:
             self.speed += LEARNED * (work / seconds - self.speed)
+
+
+def _plan(size: tuple[int, int], result: tuple[int, int], means: Means) -> Plan:
+    return make_plan(size[1], size[0], Size(width=result[0], height=result[1]), means)
+
+
+def _in_order(picked: Picked, plan: Plan) -> list[str]:
+    """Name the networks of a plan in the order in which they run."""
+    within = plan.denoising == "within"
+    first = [picked.denoising] if plan.denoising == "before" else [picked.combined] if within else []
+    return [name for name in first if name] + [picked.enlarging] * (plan.passes - within)

@@ -5,6 +5,7 @@ ends. The one that waits never touches a byte of a picture, and has one thread, 
 """
 
 import contextlib
+import ctypes
 import gc
 import os
 import signal
@@ -18,8 +19,11 @@ from kakudai.serve.channel import Channel
 GRACE = 0.02
 """Seconds between looks at a process that decodes; shorter at first."""
 
-BROKEN, TOO_HARD, CLOSED = 3, 4, 5
+BROKEN, TOO_HARD, NO_ROOM, CLOSED = 3, 4, 5, 6
 """Exit codes of the process that decodes."""
+
+ALONE = 0x10000000 | 0x40000000
+"""Linux: CLONE_NEWUSER and CLONE_NEWNET, users and a network of its own, in which there is nobody else."""
 
 NO_MEMORY = ("out of memory", "creating thread")
 """Parts of what libvips says when it gets no memory."""
@@ -66,6 +70,8 @@ def _decode_apart(order: dict[str, Any], channel: Channel) -> dict[str, Any]:
         return _too_hard(f"decoding it takes more than {order['cpu_seconds']} seconds")
     if os.WIFEXITED(status) and os.WEXITSTATUS(status) == TOO_HARD:
         return _too_hard(f"decoding it takes more than {order['bytes'] >> 20} MiB of memory")
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status) == NO_ROOM:
+        return {"event": "failed", "problem": "no-room", "detail": "its pixels cannot be kept"}
     how = f"signal {os.WTERMSIG(status)}" if signalled else f"code {os.WEXITSTATUS(status)}"
     return {"event": "failed", "problem": "broken-picture", "detail": f"its decoder ended with {how}"}
 
@@ -105,9 +111,8 @@ def _child(order: dict[str, Any]) -> int:
             return TOO_HARD
         write_answer(folder, {"problem": name_of(error), "detail": error.message})
         return BROKEN
-    except OSError as error:
-        write_answer(folder, {"problem": "no-room", "detail": f"it could not be decoded: {error.strerror}"})
-        return BROKEN
+    except OSError:  # nor could an answer be written
+        return NO_ROOM
     return 0
 
 
@@ -140,6 +145,8 @@ def limit_this_process(seconds: int, memory: int) -> None:
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NOFILE, 32),
     )
+    if hasattr(libc := ctypes.CDLL(None), "unshare"):
+        libc.unshare(ALONE)  # where the system does not let us, it stays connected: the guide says so
     for kind, limit in limits:
         hard = resource.getrlimit(kind)[1]
         own = limit if hard == resource.RLIM_INFINITY else min(limit, hard)

@@ -5,6 +5,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 from kakudai.serve.child import Child, Died
@@ -25,12 +26,12 @@ PATIENCE = 10.0
 """Seconds in which a process has to heed that nobody wants its work; encoding cannot be interrupted."""
 
 
-def order_for(job_folder: Any, source: Any, settings: Settings, *, analyse: bool) -> dict[str, Any]:
-    """Return the order to decode a picture into a folder."""
+def order_for(job: Job, settings: Settings, *, analyse: bool) -> dict[str, Any]:
+    """Return the order to decode the picture of a job."""
     limits = settings.limits
     return {
-        "source": str(source),
-        "folder": str(job_folder),
+        "source": str(job.source),
+        "folder": str(job.decoded),
         "pixels": limits.input_pixels,
         "seconds": limits.decode_seconds,
         "cpu_seconds": limits.decode_cpu_seconds,
@@ -40,12 +41,12 @@ def order_for(job_folder: Any, source: Any, settings: Settings, *, analyse: bool
     }
 
 
-def problem_of(message: dict[str, Any], folder: Any = None) -> Problem:
+def problem_of(message: dict[str, Any], folder: Path | None = None) -> Problem:
     """Return the problem that a helping process reports, in its message or in a folder."""
     if "problem" not in message and folder is not None:
         message = read_answer(folder)
     name = message["problem"] if message.get("problem") in KINDS else "internal"
-    return Problem(name, str(message.get("detail", ""))[:500], str(message.get("hint", ""))[:500])
+    return Problem(name, str(message.get("detail", ""))[:500])
 
 
 class Dispatcher:
@@ -64,6 +65,7 @@ class Dispatcher:
         self._there = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._at_work: asyncio.Task[None] | None = None
+        self._restarting: asyncio.Task[None] | None = None
         self.running: Job | None = None
         self.stopping = False
         died = measures.died
@@ -106,7 +108,7 @@ class Dispatcher:
 
     def ahead(self, job: Job | None = None) -> float:
         """Estimate the seconds until those before a job are done; None stands for the end of the queue."""
-        seconds = (self.running.seconds_left(0.0) or 0.0) if self.running else 0.0
+        seconds = self.running.seconds_left(0.0) if self.running else 0.0
         for other in self._waiting:
             if other is job:
                 break
@@ -140,20 +142,20 @@ class Dispatcher:
             self._waiting.remove(job)
             self._end(job, "cancelled")
             self._number()
-        elif job is self.running:
+        elif job is self.running and self._at_work is not None:
             job.change(state="cancelled", place=None)
-            self._spawn(self._interrupt())
+            self._spawn(self._interrupt(self._at_work))
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Do something beside everything else."""
         task = asyncio.create_task(work)
         self._tasks.append(task)
         task.add_done_callback(lambda done: self._tasks.remove(done) if done in self._tasks else None)
+        return task
 
-    async def _interrupt(self) -> None:
+    async def _interrupt(self, task: asyncio.Task[None]) -> None:
         """Stop what runs: gently if it heeds, else by ending its process."""
-        task = self._at_work
-        if task is None:
+        if task.done():
             return
         await self.engine.cancel()
         done, _ = await asyncio.wait({task}, timeout=PATIENCE)
@@ -170,12 +172,12 @@ class Dispatcher:
 
     async def close(self) -> None:
         """End everything now."""
-        tasks = [*self._tasks]
+        self.stopping = True  # nothing is started again
+        tasks = [*self._tasks, *([self._at_work] if self._at_work else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self.engine.kill()
-        self.decoder.kill()
+        await asyncio.gather(self.engine.close(), self.decoder.close())
 
     async def _work(self) -> None:
         """Do one job after the other, for ever."""
@@ -218,6 +220,9 @@ class Dispatcher:
         except (Died, ValueError, KeyError, OSError) as error:
             logger.warning("a helping process has failed: %s %s", type(error).__name__, error)
             self._end(job, "failed", Problem("worker-died", "the process that worked on the picture has ended"))
+        except Exception as error:  # else the job would run for ever: an answer that makes no sense, a mistake of ours
+            logger.exception("a picture could not be done")
+            self._end(job, "failed", Problem("internal", type(error).__name__))
         except asyncio.CancelledError:
             self._end(job, "cancelled")
             raise
@@ -225,14 +230,15 @@ class Dispatcher:
             self._restart()
 
     def _restart(self) -> None:
-        """Start what has died, ahead of the next picture."""
-        if not self.stopping and not (self.engine.ready and self.decoder.ready):
-            self._spawn(self._start_children())
+        """Start what has died, ahead of the next picture: also what died while it had nothing to do."""
+        under_way = self._restarting is not None and not self._restarting.done()
+        if not (self.stopping or under_way or (self.engine.ready and self.decoder.ready)):
+            self._restarting = self._spawn(self._start_children())
 
     async def _decode(self, job: Job) -> None:
         """Let the picture be decoded, and look again whether it is too large."""
         job.decoded.mkdir(mode=0o700)
-        message = await self.decoder.ask(order_for(job.decoded, job.source, self._settings, analyse=False))
+        message = await self.decoder.ask(order_for(job, self._settings, analyse=False))
         if message["event"] != "done":
             raise problem_of(message, job.decoded)
         answer = await asyncio.to_thread(read_answer, job.decoded)
@@ -305,3 +311,4 @@ class Dispatcher:
         while True:
             await asyncio.sleep(min(SWEEP_SECONDS, self._settings.limits.life_seconds / 4))
             self._store.sweep()
+            self._restart()

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 KEPT = 4
 """Upscalers that stay open, for the options that were used last."""
 
+CANNOT_WRITE = "cannot write '"
+"""What errors of the disk begin with; the path that follows is nobody's business."""
+
 PAUSE = 0.1
 """Seconds between two messages about progress."""
 
@@ -74,14 +77,14 @@ class Engine:
         except Cancelled:
             return {"event": "cancelled"}
         except KakudaiError as error:
-            full = "No space left" in error.message or "quota" in error.message
-            name = "no-room" if full else name_of(error)
-            return {"event": "failed", "problem": name, "detail": error.message, "hint": "" if full else error.hint}
+            if error.message.startswith(CANNOT_WRITE):
+                return _failed("no-room", f"the result cannot be kept: {error.message.rpartition(': ')[2]}")
+            return _failed(name_of(error), error.message)  # its hint has options of the command line
         except MemoryError:
-            return {"event": "failed", "problem": "out-of-memory", "detail": "there is not enough memory", "hint": ""}
+            return _failed("out-of-memory", "there is not enough memory")
         except Exception as error:  # a mistake of ours must not end the process
             sys.stderr.write(f"kakudai: {type(error).__name__}: {error}\n")
-            return {"event": "failed", "problem": "internal", "detail": type(error).__name__, "hint": ""}
+            return _failed("internal", type(error).__name__)
 
     def _enlarge(self, order: dict[str, Any]) -> dict[str, Any]:
         from kakudai.image.writing import check_target, write_image
@@ -158,6 +161,10 @@ class Engine:
             raise Cancelled
 
 
+def _failed(name: str, detail: str) -> dict[str, Any]:
+    return {"event": "failed", "problem": name, "detail": detail}
+
+
 def main() -> None:
     """Enlarge one picture after the other until the server has gone."""
     channel = Channel()
@@ -180,7 +187,7 @@ def main() -> None:
     while True:
         order = orders.get()
         message = engine.work(order)
-        engine.unwanted.discard(order["id"])
+        engine.unwanted.clear()  # one that came too late, too: there is one order at a time
         channel.send({"id": order["id"], **message})
 
 

@@ -40,7 +40,8 @@ OPEN_BELOW = ("/page/", "/problems/")
 """What needs no token: the page itself, so that it can ask for one, and what tells nothing."""
 
 HARMLESS = ("GET", "HEAD", "OPTIONS")
-
+METHODS = (*HARMLESS, "POST", "PUT", "PATCH", "DELETE")
+"""Those that are counted by their names: clients can make up others, and each name is kept for ever."""
 
 THROWN_AWAY = 4
 """A body that is not wanted is read all the same, up to so many times the limit: a client that is cut off while it
@@ -56,16 +57,19 @@ class Body:
     """The body of a request, which remembers whether it has been read to its end."""
 
     def __init__(self, receive: Receive, limit: int) -> None:
-        self._receive, self._limit, self._ended = receive, limit, False
+        self._receive, self._limit, self._begun, self._ended = receive, limit, False, False
 
     async def receive(self) -> Message:
         """Return the next message of the client."""
+        self._begun = True
         message = await self._receive()
         self._ended = self._ended or message["type"] != "http.request" or not message.get("more_body", False)
         return message
 
     async def throw_away(self, headers: Headers) -> None:
-        """Read what is left of it, and forget it."""
+        """Read what is left of it, and forget it; but ask nobody to begin who waits to be asked."""
+        if not self._begun and "expect" in headers:
+            return
         said, total = headers.get("content-length", ""), 0
         if said.isdecimal() and int(said) > THROWN_AWAY * self._limit:
             return
@@ -108,7 +112,8 @@ class Guard:
                 await self._app(scope, body.receive, wrapped)
         finally:
             route = getattr(scope.get("endpoint"), "__name__", "other")
-            self._measures.answered(route, scope["method"], status, time.perf_counter() - started)
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            self._measures.answered(route, method, status, time.perf_counter() - started)
 
     def _refusal(self, scope: Scope, headers: Headers) -> Problem | None:
         """Return why a request is not let through."""

@@ -1,6 +1,7 @@
 """One picture on its way through the server: what was asked, how far it is, and what became of it."""
 
 import asyncio
+import json
 import secrets
 import time
 from dataclasses import dataclass, field
@@ -70,7 +71,7 @@ class Job:
     problem: Problem | None = None
     bytes: int = 0
     started: float | None = None
-    ends: float = field(default_factory=lambda: time.time() + 3600.0)
+    ends: float = 0.0
     fetched: bool = False
     version: int = 0
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -129,7 +130,7 @@ class Job:
         while not self.is_final:
             await self.changed(self.version)
 
-    def seconds_left(self, ahead: float) -> float | None:
+    def seconds_left(self, ahead: float) -> float:
         """Estimate the time to the end; `ahead` is what those before it take."""
         if self.is_final:
             return 0.0
@@ -162,8 +163,6 @@ class Job:
 
     def headers(self, *, inline: bool = False) -> dict[str, str]:
         """Return the headers of the result."""
-        import json
-
         notes = json.dumps(list(self.notes))
         return {
             "Content-Type": MEDIA_TYPES[self.format],

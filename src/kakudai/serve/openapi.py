@@ -233,7 +233,7 @@ def _events() -> dict[str, Any]:
         "content": {"text/event-stream": {"schema": {"type": "string"}}},
     }
     return _operation("events", "Say how far a job is, again and again.", parameters=[ID],
-                      responses={"200": stream, **_problems("job-not-found", "too-many-uploads")})  # fmt: skip
+                      responses={"200": stream, **_problems("job-not-found", "too-many-streams")})  # fmt: skip
 
 
 def _result() -> dict[str, Any]:
@@ -289,7 +289,10 @@ def _analyse() -> dict[str, Any]:
         "analyse",
         "Say what a picture is: JPEG history, noise, drawn or photographed.",
         requestBody=_body({}),
-        responses={"200": answer, **_problems(*SENT, "too-hard-to-decode", "queue-full", "worker-died")},
+        responses={
+            "200": answer,
+            **_problems(*SENT, "too-hard-to-decode", "queue-full", "too-many-requests", "worker-died", "deadline"),
+        },
     )
 
 
@@ -376,5 +379,6 @@ def _models_schema() -> dict[str, Any]:
         "scales": scales,
         "restores": scales,
         "limits": {"type": "object"},
+        "keeps_place": {"type": "boolean", "description": "Whether results say where a photograph was taken."},
     }
     return {"type": "object", "properties": properties, "required": list(properties)}

@@ -38,7 +38,7 @@ class Options(BaseModel):
     fit: str | None = Field(
         default=None, pattern=f"^{FIT.pattern}$", description="Box that the result fits into, as WxH."
     )
-    model: str = Field(default="auto", max_length=100, description="auto, photo, art, or a name that /v1/models lists.")
+    model: str = Field(default="auto", max_length=100, description="What enlarges it.")
     denoise: Annotated[Strength, BeforeValidator(_number_or_auto)] = Field(
         default="auto", description="Strength of noise removal, 0 to 100, or auto by the looks of the picture."
     )
@@ -94,7 +94,7 @@ ACCEPTED = {
     "width": f"a whole number of pixels from 1 to {MAX_SIDE}",
     "height": f"a whole number of pixels from 1 to {MAX_SIDE}",
     "fit": "WIDTHxHEIGHT, such as 1920x1080",
-    "model": "auto, photo, art, or a name that /v1/models lists",
+    "model": "auto, or a word or name that /v1/models lists",
     "denoise": "auto, and 0 for none to 100 for the most",
     "tta": "1, 2, 4 and 8",
     "format": ", ".join(output_formats()),

@@ -111,6 +111,9 @@ KINDS: dict[str, Kind] = {
     "internal": Kind(500, "The server made a mistake", "This is a mistake of kakudai, not of the request."),
     "queue-full": Kind(503, "The queue is full", "Send it again after the seconds that Retry-After says.", 10),
     "too-many-uploads": Kind(503, "Too many uploads at once", "Send it again a little later.", 5),
+    "too-many-streams": Kind(
+        503, "Too many event streams at once", "Ask for the job's state now and then instead, or try again.", 5
+    ),
     "starting": Kind(503, "The server is starting", "It is ready within seconds.", 2),
     "stopping": Kind(503, "The server is stopping", "Send it again when it is back.", 30),
     "worker-died": Kind(

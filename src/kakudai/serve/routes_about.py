@@ -1,19 +1,21 @@
 """What the server says of itself: models and limits, health, counters, problems in words, signing in."""
 
 import html
+from urllib.parse import parse_qs
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 
 from kakudai.image.formats import FORMATS, output_formats
-from kakudai.models import Model
-from kakudai.models.shipped import LARGEST_SCALE, STYLES, is_shipped
+from kakudai.models import Model, shipped
+from kakudai.models.shipped import LARGEST_SCALE, STYLES, enlarges
 from kakudai.serve.answers import page, problem_answer, wants_page
 from kakudai.serve.guard import COOKIE, same
 from kakudai.serve.measures import MEDIA_TYPE
 from kakudai.serve.problems import KINDS, Problem
 from kakudai.serve.service import Service, service_of
 from kakudai.serve.settings import Limits
+from kakudai.serve.uploads import pieces
 
 LARGEST_FORM = 4_000
 """Bytes of the form that carries a token."""
@@ -21,18 +23,19 @@ LARGEST_FORM = 4_000
 
 def about_models(service: Service) -> dict[str, object]:
     """Return what `GET /v1/models` says."""
-    styles = [style for style in STYLES if style in service.words]
+    styles = [style for style in STYLES if enlarges(style)]
     return {
         "models": [about_model(model) for model in service.models.values()],
         "words": list(service.words),
         "scales": {style: _shipped(style, 2) for style in styles},
         "restores": {style: _shipped(f"{style}-restore", 1) for style in styles},
         "limits": about_limits(service.settings.limits),
+        "keeps_place": service.settings.keep_gps,
     }
 
 
 def _shipped(stem: str, first: int) -> list[int]:
-    return [scale for scale in range(first, LARGEST_SCALE + 1) if is_shipped(f"{stem}-x{scale}")]
+    return [scale for scale in range(first, LARGEST_SCALE + 1) if shipped.is_shipped(f"{stem}-x{scale}")]
 
 
 def about_model(model: Model) -> dict[str, object]:
@@ -41,7 +44,7 @@ def about_model(model: Model) -> dict[str, object]:
         "name": model.name,
         "scale": model.scale,
         "task": model.card.get("task", "upscale"),
-        "style": next((style for style in STYLES if model.name.startswith(style)), None),
+        "style": next((style for style in STYLES if model.name.partition("-")[0] == style), None),
         "parameters": model.parameters,
         "licence": model.card.get("licence", ""),
         "quality": model.quality,
@@ -118,7 +121,7 @@ async def token_page(_: Request) -> Response:
 async def take_token(request: Request) -> Response:
     """Keep the token in a cookie that no script can read and no other site can use."""
     service, body = service_of(request), b""
-    async for piece in request.stream():
+    async for piece in pieces(request, service.settings.limits, service.settings.limits.upload_bytes):
         body += piece
         if len(body) > LARGEST_FORM:
             raise Problem("malformed-request", "the form is too large")
@@ -134,8 +137,6 @@ async def take_token(request: Request) -> Response:
 
 
 def _field(body: bytes, name: str) -> str:
-    from urllib.parse import parse_qs
-
     try:
         return parse_qs(body.decode("utf-8", "replace"), max_num_fields=10).get(name, [""])[0]
     except ValueError:

@@ -58,7 +58,7 @@ async def events(request: Request) -> Response:
     """Say how far a job is, again and again, until it has ended."""
     service, job = _job(request)
     if service.streams >= service.settings.limits.streams:
-        raise Problem("too-many-uploads", "too many event streams are open", f"ask /v1/jobs/{job.id} now and then")
+        raise Problem("too-many-streams", f"{service.streams} are open", f"ask /v1/jobs/{job.id} now and then")
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(_events(service, job), media_type="text/event-stream", headers=headers)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import mimetypes
+import os
 from hashlib import sha256
 from pathlib import Path, PurePath
 
@@ -11,7 +12,7 @@ from starlette.responses import FileResponse, Response
 from kakudai.serve.browser import page_file as more_of_page
 from kakudai.serve.problems import Problem
 
-FOLDER = Path(__file__).parent / "page"
+FOLDER = (Path(__file__).parent / "page").resolve()
 
 TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -42,15 +43,21 @@ async def page_file(request: Request) -> Response:
     name = request.path_params["path"]
     path = (FOLDER / name).resolve() if "\0" not in name else FOLDER
     inside = path.is_relative_to(FOLDER)
-    if inside and not any(part.startswith((".", "_")) for part in path.relative_to(FOLDER).parts) and path.is_file():
+    shown = inside and not any(part.startswith((".", "_")) for part in path.relative_to(FOLDER).parts)
+    if shown and os.path.isfile(path):  # noqa: PTH113 - unlike Path's it never raises, whatever the name
         return file_answer(request, path)
-    more = await asyncio.to_thread(more_of_page, name)
+    more, tag = await asyncio.to_thread(_more, name)
     if more is None:
         raise Problem("not-found", "the page has no such file")
     if isinstance(more, Path):
         return file_answer(request, more)
-    tag = f'"{sha256(more).hexdigest()[:32]}"'
     return unless_known(request, tag) or Response(more, headers=cached(tag), media_type=kind_of(name))
+
+
+def _more(name: str) -> tuple[bytes | Path | None, str]:
+    """Return what does not lie in the folder, and the tag of its content."""
+    more = more_of_page(name)
+    return more, f'"{sha256(more).hexdigest()[:32]}"' if isinstance(more, bytes) else ""
 
 
 def file_answer(request: Request, path: Path) -> Response:

@@ -2,6 +2,8 @@
 
 import asyncio
 import math
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from starlette.background import BackgroundTask
 from starlette.requests import Request
@@ -15,7 +17,10 @@ from kakudai.serve.jobs import Job
 from kakudai.serve.options import Options
 from kakudai.serve.problems import Problem
 from kakudai.serve.service import Service, service_of
+from kakudai.serve.uploads import Gone
 from kakudai.serve.waifu2x import read_form
+
+Found = TypeVar("Found")
 
 ANALYSES = 16
 """Pictures that may wait to be looked at."""
@@ -50,12 +55,13 @@ async def answer(request: Request, service: Service, job: Job, notes: list[str] 
 
     Raises:
         Problem: It failed, or is not done by the deadline.
+        Gone: The client has left.
     """
     deadline = service.settings.limits.deadline_seconds
     try:
         service.check_cost(job, deadline)
         service.dispatcher.submit(job, patience=deadline)
-        await _finish(request, job, deadline)
+        await _unless_gone(request, _finish(job), deadline)
     except BaseException:
         service.dispatcher.cancel(job)
         service.store.remove(job)
@@ -64,26 +70,38 @@ async def answer(request: Request, service: Service, job: Job, notes: list[str] 
     return FileResponse(job.result, headers=job.headers(), background=BackgroundTask(service.store.remove, job))
 
 
-async def _finish(request: Request, job: Job, seconds: float) -> None:
+async def _finish(job: Job) -> None:
     """Wait until a job is done.
 
     Raises:
-        Problem: It has failed, the client has left, or the deadline has come.
+        Problem: It has failed.
     """
-    gone = asyncio.create_task(_gone(request))
-    done = asyncio.create_task(job.finished())
+    await job.finished()
+    if job.problem is not None:
+        raise job.problem
+    if job.state != "done":
+        raise Problem("stopping", "the picture was given up")
+
+
+async def _unless_gone(request: Request, work: Coroutine[Any, Any, Found], seconds: float) -> Found:
+    """Return what some work gives; it is cancelled when the client leaves or the deadline comes.
+
+    Raises:
+        Gone: The client has left.
+        Problem: The deadline has come.
+    """
+    gone, done = asyncio.create_task(_gone(request)), asyncio.create_task(work)
     try:
         await asyncio.wait({gone, done}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if done.done():
+            return done.result()
+        if gone.done():
+            raise Gone
+        raise Problem("deadline", f"it was not done in {seconds:g} seconds")
     finally:
         for task in (gone, done):
             task.cancel()
         await asyncio.gather(gone, done, return_exceptions=True)
-    if job.problem is not None:
-        raise job.problem
-    if not job.is_final:
-        raise Problem("deadline", f"it was not done in {seconds:g} seconds")
-    if job.state != "done":
-        raise Problem("stopping", "the picture was given up")
 
 
 async def _gone(request: Request) -> None:
@@ -103,7 +121,7 @@ async def analyse(request: Request) -> Response:
     try:
         job = await service.receive(request, no_options, queued=False)
         try:
-            found = await _look(service, job)
+            found = await _unless_gone(request, _look(service, job), service.settings.limits.deadline_seconds)
         finally:
             service.store.remove(job)
     finally:
@@ -125,9 +143,8 @@ def no_options(given: list[tuple[str, str]]) -> Options:
 async def _look(service: Service, job: Job) -> dict[str, object]:
     """Let a picture be decoded and looked at."""
     job.decoded.mkdir(mode=0o700)
-    order = order_for(job.decoded, job.source, service.settings, analyse=True)
     try:
-        message = await service.analyser.ask(order)
+        message = await service.analyser.ask(order_for(job, service.settings, analyse=True))
         if message["event"] != "done":
             raise problem_of(message, job.decoded)
         found = await asyncio.to_thread(read_answer, job.decoded)

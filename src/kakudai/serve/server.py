@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from kakudai.errors import UsageError
 from kakudai.serve.app import build
@@ -28,20 +28,31 @@ CONNECTIONS = 1_000
 
 KEEP_ALIVE = 15
 
+UNREAD = 60_000
+"""Milliseconds in which a client has to take some of what it is sent; then the system ends the connection."""
+
 
 class Patient(H11Protocol):
-    """A connection that is closed when no request comes over it in time; uvicorn waits for ever for the first."""
+    """A connection that is closed when no whole request comes over it in time.
+
+    uvicorn waits for ever for the first request, and for others as long as a byte comes now and then.
+    """
 
     seconds = 20.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start the clock."""
         super().connection_made(transport)
-        self.loop.call_later(self.seconds, self._close_if_silent)
+        self.loop.call_later(self.seconds, self._close_if_silent, None)
 
-    def _close_if_silent(self) -> None:
-        if self.cycle is None and not self.transport.is_closing():
+    def _close_if_silent(self, last: RequestResponseCycle | None) -> None:
+        """Close the connection if it has had no request since that one, which is answered."""
+        if self.transport.is_closing():
+            return
+        if self.cycle is last and (last is None or last.response_complete):
             self.transport.close()
+        else:
+            self.loop.call_later(self.seconds, self._close_if_silent, self.cycle)
 
 
 class Server(uvicorn.Server):
@@ -128,13 +139,8 @@ def run(settings: Settings, started: Callable[[str], None]) -> None:
     wrong = check_exposure(settings)
     if wrong:
         raise UsageError(wrong, "set one with --token or KAKUDAI_TOKEN, or leave --host out")
-    sock = listen(settings.host, settings.port)
-    try:
-        service = Service.make(settings)
-        with contextlib.closing(sock):
-            asyncio.run(_serve(service, sock, started))
-    finally:
-        sock.close()
+    with contextlib.closing(listen(settings.host, settings.port)) as sock:
+        asyncio.run(_serve(Service.make(settings), sock, started))
 
 
 async def _serve(service: Service, sock: socket.socket, started: Callable[[str], None]) -> None:
@@ -153,6 +159,8 @@ def listen(host: str, port: int) -> socket.socket:
         family, kind, protocol, _, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
         sock = socket.socket(family, kind, protocol)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # connections inherit it
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD)
         try:
             sock.bind(address)
             sock.listen(512)

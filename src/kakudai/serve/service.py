@@ -1,13 +1,14 @@
 """Everything that one server has, made once and handed to all who answer requests."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
 from kakudai.models import Model, list_models
-from kakudai.models.shipped import RESERVED, STYLES, enlarges
+from kakudai.models.shipped import WORDS, enlarges
 from kakudai.serve.child import Child
 from kakudai.serve.cost import Estimator, check_header, output_size
 from kakudai.serve.dispatch import Dispatcher
@@ -33,7 +34,7 @@ class Service:
         measures: What is counted.
         dispatcher: The queue.
         analyser: The process that decodes pictures which are only looked at.
-        uploads: Bodies that arrive at the moment.
+        uploads: Client -> bodies that arrive from it at the moment.
         streams: Event streams that are open.
         analyses: Pictures that wait to be looked at.
     """
@@ -45,7 +46,7 @@ class Service:
     measures: Measures
     dispatcher: Dispatcher
     analyser: Child
-    uploads: int = 0
+    uploads: Counter[str] = field(default_factory=Counter)
     streams: int = 0
     analyses: int = 0
 
@@ -61,12 +62,12 @@ class Service:
     @property
     def words(self) -> tuple[str, ...]:
         """What stands for several networks."""
-        return tuple(word for word in RESERVED if word not in STYLES or enlarges(word))
+        return tuple(word for word, (styles, grade) in WORDS.items() if any(enlarges(style, grade) for style in styles))
 
     def client_of(self, request: Request) -> str:
         """Name who asks: the connecting address, or what a proxy says of it."""
         if self.settings.behind_proxy:
-            said = request.headers.get("x-forwarded-for", "").split(",")[-1].strip()
+            said = ",".join(request.headers.getlist("x-forwarded-for")).rpartition(",")[2].strip()
             if said:
                 return said[:60]
         return request.client.host if request.client else ""
@@ -78,7 +79,7 @@ class Service:
     async def close(self) -> None:
         """End everything, and leave nothing on disk."""
         await self.dispatcher.close()
-        self.analyser.kill()
+        await self.analyser.close()
         await asyncio.to_thread(self.store.close)
 
     async def receive(
@@ -98,10 +99,12 @@ class Service:
         client, limits = self.client_of(request), self.settings.limits
         if queued:
             self.dispatcher.check_room(client)
-        if self.uploads >= limits.uploads:
+        if self.uploads.total() >= limits.uploads:
             raise Problem("too-many-uploads", f"{limits.uploads} uploads are under way already")
+        if self.uploads[client] >= limits.per_client:
+            raise Problem("too-many-requests", f"{limits.per_client} uploads of yours are under way already")
         name, folder = self.store.new_folder()
-        self.uploads += 1
+        self.uploads[client] += 1
         try:
             upload = await receive_upload(request, folder / "upload", limits)
             given = [*request.query_params.multi_items(), *upload.fields]
@@ -113,7 +116,7 @@ class Service:
             self.store.delete(folder)
             raise
         finally:
-            self.uploads -= 1
+            self.uploads -= Counter([client])  # and forgets who has none
 
     async def _job(self, name: str, upload: Upload, client: str, options: Options, *, weigh: bool) -> Job:
         """Make a job of an upload whose header promises no harm."""

@@ -31,6 +31,7 @@ class Limits:
         job_seconds: Longest time that one picture may take.
         life_seconds: Results are deleted after this.
         disk_bytes: Room for all results; the oldest go first.
+        ended: Jobs that are remembered after their end, well or not; the oldest go first.
         stop_seconds: Longest time for finishing what runs when the server is told to stop.
     """
 
@@ -55,6 +56,7 @@ class Limits:
     job_seconds: float = 600.0
     life_seconds: float = 3_600.0
     disk_bytes: int = 2_000_000_000
+    ended: int = 2_000
     stop_seconds: float = 25.0
 
 

@@ -72,7 +72,8 @@ class Store:
 
     def delete(self, folder: Path) -> None:
         """Delete a folder, a little later: large files take their time, and nobody waits for it."""
-        self._deleting.submit(remove_folder, folder)
+        with contextlib.suppress(RuntimeError):  # closed already, and with it everything is deleted
+            self._deleting.submit(remove_folder, folder)
 
     def clean(self, job: Job) -> None:
         """Delete what a job that has ended needs no more: all but its result."""
@@ -83,10 +84,12 @@ class Store:
         job.ends = time.time() + self._limits.life_seconds
 
     def sweep(self) -> None:
-        """Delete what has lived long enough, then the oldest results until all have room."""
-        now = time.time()
-        for job in [job for job in self._jobs.values() if job.is_final and job.ends <= now]:
-            self.remove(job)
+        """Delete what has lived long enough, then the oldest until all have room."""
+        now, final = time.time(), sorted((job for job in self._jobs.values() if job.is_final), key=lambda job: job.ends)
+        surplus = len(final) - self._limits.ended
+        for number, job in enumerate(final):
+            if number < surplus or job.ends <= now:
+                self.remove(job)
         done = sorted((job for job in self._jobs.values() if job.state == "done"), key=lambda job: job.ends)
         used = sum(job.bytes for job in done)
         for job in done[:-1]:  # the newest stays, whatever its size: somebody waits for it

@@ -61,7 +61,7 @@ async def receive_upload(request: Request, path: Path, limits: Limits) -> Upload
         if kind == b"multipart/form-data":
             await _read_form(request, parameters.get(b"boundary", b""), upload, file, limits)
         else:
-            async for piece in _pieces(request, limits, limits.upload_bytes):
+            async for piece in pieces(request, limits, limits.upload_bytes):
                 file.write(piece)
                 upload.size += len(piece)
     if not upload.size:
@@ -69,7 +69,7 @@ async def receive_upload(request: Request, path: Path, limits: Limits) -> Upload
     return upload
 
 
-async def _pieces(request: Request, limits: Limits, most: int) -> AsyncIterator[bytes]:
+async def pieces(request: Request, limits: Limits, most: int) -> AsyncIterator[bytes]:
     """Yield a body piece by piece, up to `most` bytes.
 
     Raises:
@@ -106,7 +106,7 @@ async def _read_form(request: Request, boundary: bytes, upload: Upload, file: Bi
     form = _Form(upload, file, limits)
     try:
         parser = MultipartParser(boundary, form.callbacks())
-        async for piece in _pieces(request, limits, limits.upload_bytes + FORM_ROOM):
+        async for piece in pieces(request, limits, limits.upload_bytes + FORM_ROOM):
             parser.write(piece)
         parser.finalize()
     except FormParserError as error:

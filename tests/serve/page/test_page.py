@@ -1,6 +1,7 @@
 """The page in a browser, in front of a real server: every step that a visitor takes."""
 
 import io
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +28,7 @@ def test_a_picture_is_chosen_enlarged_compared_and_downloaded(opened: Callable[.
     assert page.text("#size-help") == "72 × 56 becomes 216 × 168, 0.04 megapixels."
     page.click("#start")
     wait_for(page, DONE)
-    assert page.text("#about .choice").startswith("Network photo-x2. Took ")
+    assert re.fullmatch(r"(Seen: .+\. )?Network [\w-]+\. Took .+", page.text("#about .choice"))
     assert page.text(".before-label") == "Before · 72 × 56"
     assert page.text(".after-label") == "After · 216 × 168"
     sizes = "[...document.querySelectorAll('.world img')].map(i => [i.naturalWidth, i.naturalHeight])"
@@ -97,10 +98,12 @@ def test_progress_is_told_and_work_can_be_cancelled(opened: Callable[..., Page],
     page.click("#start")
     wait_for(page, f"{STATE}.startsWith('Enlarging') && document.querySelector('progress').value > 0")
     assert page.run("document.querySelector('#start').hidden")
+    page.run("document.querySelector('#cancel').focus()")
     page.click("#cancel")
     wait_for(page, f"{STATE} === 'Cancelled'")
     assert page.run("document.querySelector('#progress').hidden")
     assert page.text("#start") == "Enlarge again"
+    assert page.run("document.activeElement.id") == "start", "whoever uses the keyboard is not sent back to the top"
     assert nothing_more(server, before), "nothing is left of it on the server"
 
 
@@ -180,6 +183,35 @@ def test_settings_and_results_are_remembered(opened: Callable[..., Page], server
     page.click("#history .forget")
     assert nothing_more(server, before), "deleted at once"
     assert page.violations() == []
+
+
+def test_what_is_removed_is_deleted_and_freed(opened: Callable[..., Page], server: Running, small: Path) -> None:
+    before = server.files()
+    page = opened()
+    count = """self.kept = new Set();
+        (make => URL.createObjectURL = blob => (address => (self.kept.add(address), address))(make(blob)))(
+            URL.createObjectURL.bind(URL));
+        (free => URL.revokeObjectURL = address => (self.kept.delete(address), free(address)))(
+            URL.revokeObjectURL.bind(URL));"""
+    page.send("Page.addScriptToEvaluateOnNewDocument", source=count)
+    visit(page, server.address)
+    wait_for(page, "document.querySelector('#network').options.length > 1")
+    page.choose(small)
+    wait_for(page, READY)
+    assert page.run("self.kept.size") > 0
+    page.click("#strip .remove")
+    wait_for(page, "self.kept.size === 0")
+    page.choose(small)
+    wait_for(page, READY)
+    for scale in ("2", "3"):
+        page.fill("#scale", scale)
+        page.click("#start")
+        wait_for(page, DONE)
+    page.click("#strip .remove")
+    assert nothing_more(server, before), "both results are deleted on the server"
+    page.click("#history-open")
+    page.click("#history .forget")
+    wait_for(page, "self.kept.size === 0")
 
 
 def test_pictures_come_by_paste_and_drop(opened: Callable[..., Page]) -> None:

@@ -53,11 +53,23 @@ def test_the_static_site_enlarges_in_the_browser(runtime: Path, small: Path, tmp
 def test_the_server_offers_it_too(runtime: Path, opened: Callable[..., Page], small: Path, large: Path) -> None:
     page = opened()
     wait_for(page, "!document.querySelector('#where').hidden")
-    page.click("input[value='here']")
+    place = """(field => {
+        field.scrollIntoView(); const box = field.getBoundingClientRect();
+        return [box.left + box.width / 2, box.top + box.height / 2];
+    })(document.querySelector("input[value='here']"))"""
+    x, y = page.run(place)
+    page.drag((x, y), (x, y))  # a script's click would not let the page draw between its events
+    wait_for(page, "document.querySelector('#privacy').textContent.includes('do not leave this machine')", 10)
     page.choose(large)
     wait_for(page, READY)
+    page.run("""(post => Worker.prototype.postMessage = function (message, ...more) {
+        self.asked = {region: message.options.region, width: message.picture.width};
+        return post.call(this, message, ...more);
+    })(Worker.prototype.postMessage)""")
     page.click("#preview")
     wait_for(page, "document.querySelector('.viewer').classList.contains('part')")
+    asked = {"region": [472, 322, 256, 256], "width": 1200}
+    assert page.run("self.asked") == asked, "the choice is made for the whole picture"
     part = "(i => i.complete && [i.naturalWidth, i.naturalHeight])(document.querySelector('.after img'))"
     assert wait_for(page, part) == [512, 512]
     page.click("#strip .remove")

@@ -41,7 +41,6 @@ export function createApi(askToken) {
     models: async () => (await ask("v1/models")).json(),
     submit: (file, options, watch) => authorised(() => send(file, options, watch, headers())),
     follow: (address, watch) => follow(ask, address, watch),
-    state: async (address) => (await ask(address)).json(),
     async result(address, signal) {
       const answer = await ask(address, { signal });
       return { blob: await answer.blob(), name: nameIn(answer.headers.get("Content-Disposition") ?? "") };
@@ -89,14 +88,16 @@ function refusal(request) {
 /**
  * Tell `heard` each state of a job until a final one, which is returned.
  *
- * Server-sent events are read with fetch, because EventSource cannot send a token. Where they break off, they are
- * asked for again, five times in a row at most.
+ * Server-sent events are read with fetch, because EventSource cannot send a token. Where they break off or are
+ * refused, the state is asked for every second; six failures in a row are the end.
  */
 async function follow(ask, address, { heard, signal }) {
   for (let failures = 0; ; failures += 1) {
     try {
-      const answer = await ask(`${address}/events`, { signal, headers: { Accept: "text/event-stream" } });
-      for await (const state of statesIn(answer.body)) {
+      const states = failures
+        ? [await (await ask(address, { signal })).json()]
+        : statesIn((await ask(`${address}/events`, { signal, headers: { Accept: "text/event-stream" } })).body);
+      for await (const state of states) {
         failures = 0;
         heard(state);
         if (FINAL.includes(state.state)) return state;

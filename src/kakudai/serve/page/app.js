@@ -4,14 +4,14 @@ import { createApi } from "./api.js";
 import { createCompare } from "./compare.js";
 import { engineState, loadEngine, upscaleHere } from "./here.js";
 import { createHistory } from "./history.js";
-import { watchIntake } from "./intake.js";
-import { createItems, isBusy, isPending } from "./items.js";
-import { accepted, checkFile } from "./limits.js";
+import { takeFiles, watchIntake } from "./intake.js";
+import { createItems, isBusy, isPending, release } from "./items.js";
+import { accepted, nameOfFormat } from "./limits.js";
 import { createPanel, showProblem } from "./panel.js";
-import { Problem, asProblem, isAbort } from "./problems.js";
+import { asProblem, isAbort } from "./problems.js";
 import { createSettings } from "./settings.js";
 import { createStatus } from "./status.js";
-import { createStrip, drawSmall, stateWords } from "./strip.js";
+import { createStrip, stateWords } from "./strip.js";
 import { askToken } from "./token.js";
 import { LANGUAGES, createWords, firstLanguage } from "./words.js";
 import { createWork } from "./work.js";
@@ -36,7 +36,7 @@ async function main() {
   await words.use(firstLanguage());
   const items = createItems();
   const form = find("#work");
-  const capability = { limits: UNKNOWN, restores: true, styles: ["photo", "art"] };
+  const capability = { limits: UNKNOWN, restores: true, keepsPlace: false };
   const api = createApi(() => askToken(find("#token")));
   const settings = createSettings(form, items.tell);
   const history = createHistory(find("#history"), { items, words, api, button: find("#history-open") });
@@ -49,9 +49,8 @@ async function main() {
   const work = createWork({ items, api, settings, upscaleHere, finished });
   const remove = (item) => {
     work.cancel(item);
-    if (item.result?.job) api.remove(item.result.job);
-    history.drop(item);
     items.remove(item);
+    if (!history.drop(item)) release(item);
   };
   const drawStrip = createStrip(find("#strip ul"), { items, words, remove });
   const drawPanel = createPanel({ items, words, settings, capability });
@@ -70,7 +69,8 @@ async function main() {
   items.listen(progressTeller(items, words, tell));
 
   let taken = Promise.resolve();
-  const take = (files) => (taken = Promise.all([taken, takeFiles(files, { items, words, capability })]));
+  const taking = { items, words, limits: capability.limits, problemMark: find("#file-problem") };
+  const take = (files) => (taken = Promise.all([taken, takeFiles(files, taking)]));
   watchIntake(
     {
       file: find("#file"),
@@ -102,7 +102,9 @@ async function main() {
 /** Learn what can be done, on the server and here, and offer only that. */
 async function learn({ api, capability, settings, form, words }) {
   const here = document.querySelectorAll('input[name="where"]');
-  const choose = () => settings.setHere(isStatic || form.querySelector('input[name="where"]:checked').value === "here");
+  const { limits } = capability;
+  const isHere = () => isStatic || form.querySelector('input[name="where"]:checked').value === "here";
+  const choose = () => settings.setHere(isHere(), limits.formats_out);
   for (const input of here) input.addEventListener("change", choose);
   find("#where").hidden = true;
   if (isStatic) loadEngine();
@@ -115,61 +117,19 @@ async function learn({ api, capability, settings, form, words }) {
   choose();
   try {
     const known = isStatic ? await (await fetch(new URL("models.json", import.meta.url))).json() : await api.models();
-    Object.assign(capability.limits, known.limits);
-    const styles = Object.keys(known.scales);
-    capability.restores = styles.some((style) => (known.restores[style] ?? []).length > 0);
-    capability.styles = styles.filter((style) => known.scales[style].length || (known.restores[style] ?? []).length);
+    Object.assign(limits, known.limits);
+    capability.restores = Object.values(known.restores).some((scales) => scales.length > 0);
+    capability.keepsPlace = known.keeps_place;
+    choose();
     for (const radio of form.querySelectorAll('input[name="model"]'))
       radio.disabled = !known.words.includes(radio.value);
     if (form.querySelector('input[name="model"]:checked').disabled)
       form.querySelector('input[name="model"][value="auto"]').checked = true;
-    const names = known.models.map(({ name }) =>
-      Object.assign(document.createElement("option"), { value: name, textContent: name }),
-    );
-    find("#network").append(...names);
+    const kinds = [...form.querySelectorAll('input[name="model"]')].map((radio) => radio.value);
+    const grades = known.words.filter((word) => !kinds.includes(word));
+    find("#network").append(...[...grades, ...known.models.map(({ name }) => name)].map((name) => new Option(name)));
   } catch (error) {
     if (!isAbort(error)) showProblem(find("#file-problem"), asProblem(error), words);
-  }
-}
-
-/** Take pictures in: check each, show what can be shown, and say what is wrong with the others beside the field. */
-async function takeFiles(files, { items, words, capability }) {
-  const { limits } = capability;
-  showProblem(find("#file-problem"), files.length ? null : new Problem("file-none"), words);
-  let first = true;
-  for (const file of files) {
-    const item = items.add(file);
-    if (first) items.select(item);
-    first = false;
-    try {
-      items.change(item, await checkFile(file, limits, words));
-      await showFile(item, items);
-      items.change(item, { state: "ready" });
-    } catch (error) {
-      items.change(item, { state: "refused", problem: asProblem(error) });
-      if (files.length === 1 && items.all.length === 1) {
-        items.remove(item);
-        showProblem(find("#file-problem"), item.problem, words, item.name);
-      }
-    }
-  }
-}
-
-/** Let the browser show a file, if it can: its upright size counts then. */
-async function showFile(item, items) {
-  const address = URL.createObjectURL(item.file);
-  const image = new Image();
-  image.src = address;
-  try {
-    await image.decode();
-    items.change(item, {
-      address,
-      width: image.naturalWidth,
-      height: image.naturalHeight,
-      small: await drawSmall(image),
-    });
-  } catch {
-    URL.revokeObjectURL(address); // TIFF in most browsers, or damaged: the server will tell
   }
 }
 
@@ -184,7 +144,6 @@ function watchButtons({ form, items, settings, work, words, allTaken }) {
   find("#preview").addEventListener("click", () => work.preview(items.selected));
   find("#cancel").addEventListener("click", () => {
     for (const item of items.all.filter(isBusy)) work.cancel(item);
-    find("#start").focus();
   });
   find("#zip").addEventListener("click", async () => {
     const results = items.all.filter((item) => item.result).map((item) => item.result);
@@ -225,7 +184,7 @@ function progressTeller(items, words, tell) {
 
 function limitWords(limits, words) {
   return words.say("limits.all", {
-    formats: limits.formats_in.map((format) => ({ webp: "WebP" })[format] ?? format.toUpperCase()).join(", "),
+    formats: limits.formats_in.map(nameOfFormat).join(", "),
     bytes: words.bytes(limits.bytes),
     pixels: words.megapixels(limits.input_pixels),
   });

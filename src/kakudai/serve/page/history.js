@@ -1,6 +1,8 @@
 // What was made in this visit: results to look at again and to download, and those of before a reload, from the server.
 
+import { release } from "./items.js";
 import { keep, recall } from "./memory.js";
+import { asProblem, explain } from "./problems.js";
 
 /** Return the history in a dialog; `add(item)` notes the item's result. */
 export function createHistory(dialog, { items, words, api, button }) {
@@ -12,9 +14,11 @@ export function createHistory(dialog, { items, words, api, button }) {
     dialog.showModal();
   });
   dialog.querySelector(".forget").addEventListener("click", () => {
-    for (const entry of entries.splice(0)) {
-      if (entry.job) api.remove(entry.job);
-      if (entry.item?.result !== entry.result) URL.revokeObjectURL(entry.result?.address);
+    for (const { item, job, result } of entries.splice(0)) {
+      const shown = items.all.includes(item);
+      if (job) api.remove(job);
+      if (item && !shown) release(item);
+      if (result && !(shown && item.result === result)) URL.revokeObjectURL(result.address);
     }
     remember();
     draw();
@@ -63,8 +67,8 @@ export function createHistory(dialog, { items, words, api, button }) {
       entry.result = { address: URL.createObjectURL(blob) };
       Object.assign(link, { href: entry.result.address, download: entry.name });
       link.click();
-    } catch {
-      link.replaceWith(words.say("history.gone"));
+    } catch (error) {
+      link.replaceWith(error.status === 404 ? words.say("history.gone") : explain(asProblem(error), words).detail);
     }
   }
 
@@ -91,10 +95,15 @@ export function createHistory(dialog, { items, words, api, button }) {
       });
       remember();
     },
-    /** Forget the results of an item on the server. */
+    /** Delete all results of an item on the server; the copies here stay. Return whether there are any. */
     drop(item) {
-      for (const entry of entries.filter((one) => one.item === item)) entry.job = undefined;
+      const own = entries.filter((entry) => entry.item === item);
+      for (const entry of own) {
+        if (entry.job) api.remove(entry.job);
+        entry.job = undefined;
+      }
       remember();
+      return own.length > 0;
     },
     refresh: remember,
   };

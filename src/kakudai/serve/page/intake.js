@@ -1,4 +1,10 @@
-// How pictures come in: chosen, dropped, pasted, photographed, or one of the samples.
+// How pictures come in: chosen, dropped, pasted, photographed, or one of the samples; and what is looked at then.
+
+import { release } from "./items.js";
+import { checkFile } from "./limits.js";
+import { showProblem } from "./panel.js";
+import { Problem, asProblem } from "./problems.js";
+import { drawSmall } from "./strip.js";
 
 /** Call `take(files)` whenever pictures come in, and mark the page while one is held over it. */
 export function watchIntake({ file, camera, samples, pageMark }, take) {
@@ -66,5 +72,46 @@ async function filesIn(entry) {
     const some = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
     if (!some.length) return (await Promise.all(found.map(filesIn))).flat();
     found.push(...some);
+  }
+}
+
+/** Take pictures in: check each, show what can be shown, and say what is wrong with the others beside the field. */
+export async function takeFiles(files, { items, words, limits, problemMark }) {
+  showProblem(problemMark, files.length ? null : new Problem("file-none"), words);
+  let first = true;
+  for (const file of files) {
+    const item = items.add(file);
+    if (first) items.select(item);
+    first = false;
+    try {
+      items.change(item, await checkFile(file, limits, words));
+      await showFile(item, items);
+      items.change(item, { state: "ready" });
+    } catch (error) {
+      items.change(item, { state: "refused", problem: asProblem(error) });
+      if (files.length === 1 && items.all.length === 1) {
+        items.remove(item);
+        showProblem(problemMark, item.problem, words, item.name);
+      }
+    }
+    if (!items.all.includes(item)) release(item);
+  }
+}
+
+/** Let the browser show a file, if it can: its upright size counts then. */
+async function showFile(item, items) {
+  const address = URL.createObjectURL(item.file);
+  const image = new Image();
+  image.src = address;
+  try {
+    await image.decode();
+    items.change(item, {
+      address,
+      width: image.naturalWidth,
+      height: image.naturalHeight,
+      small: await drawSmall(image),
+    });
+  } catch {
+    URL.revokeObjectURL(address); // TIFF in most browsers, or damaged: the server will tell
   }
 }

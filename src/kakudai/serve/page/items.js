@@ -58,6 +58,12 @@ export function createItems() {
   };
 }
 
+/** Let the browser free what it keeps of an item that nobody looks at again. */
+export function release(item) {
+  const addresses = [item.address, item.small, item.preview?.address, item.result?.address];
+  for (const address of addresses.filter(Boolean)) URL.revokeObjectURL(address);
+}
+
 /** Say whether an item is being worked on. */
 export const isBusy = (item) => ["uploading", "waiting", "running"].includes(item.state);
 

@@ -5,6 +5,9 @@ import { readHeader } from "./header.js";
 
 const ENDINGS = { jpeg: ["jpg", "jpeg"], tiff: ["tif", "tiff"] };
 
+/** Return the name of a format as people write it. */
+export const nameOfFormat = (format) => (format === "webp" ? "WebP" : format.toUpperCase());
+
 /** Return what a file chooser shall offer. */
 export function accepted(limits) {
   return limits.formats_in
@@ -18,7 +21,7 @@ export function accepted(limits) {
  * A size of 0 means that only the server can find it.
  */
 export async function checkFile(file, limits, words) {
-  const formats = limits.formats_in.map((format) => format.toUpperCase()).join(", ");
+  const formats = limits.formats_in.map(nameOfFormat).join(", ");
   if (!file.size) throw new Problem("file-empty");
   if (file.size > limits.bytes) {
     throw new Problem("file-too-large", { values: { size: words.bytes(file.size), limit: words.bytes(limits.bytes) } });

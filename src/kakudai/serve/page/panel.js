@@ -1,10 +1,12 @@
 // The panel beside the stage: what is known of the picture, help beside each field, progress, and the buttons.
 
 import { isBusy, isPending } from "./items.js";
-import { middle } from "./work.js";
-import { checkResult } from "./limits.js";
-import { explain } from "./problems.js";
+import { checkResult, nameOfFormat } from "./limits.js";
+import { explain, sentence } from "./problems.js";
+import { choiceWords } from "./reasons.js";
 import { stateWords } from "./strip.js";
+import { middle } from "./work.js";
+import { fitsZip } from "./zip.js";
 
 /** Return a function that draws the panel. */
 export function createPanel({ items, words, settings, capability }) {
@@ -22,7 +24,7 @@ export function createPanel({ items, words, settings, capability }) {
     facts.textContent = [
       item.width && words.size([item.width, item.height]),
       words.bytes(item.file.size),
-      item.format?.toUpperCase(),
+      item.format && nameOfFormat(item.format),
     ]
       .filter(Boolean)
       .join(" · ");
@@ -30,8 +32,9 @@ export function createPanel({ items, words, settings, capability }) {
     choice.hidden = !result;
     if (result) choice.textContent = choiceWords(result, words);
     notes.hidden = !result?.notes?.length;
+    const said = (result?.notes ?? []).map(sentence);
     notes.replaceChildren(
-      ...(result?.notes ?? []).map((note) => Object.assign(document.createElement("li"), { textContent: note })),
+      ...said.map((textContent) => Object.assign(document.createElement("li"), { textContent })),
     );
   }
 
@@ -53,32 +56,31 @@ export function createPanel({ items, words, settings, capability }) {
       ? words.say("size.becomes", sizes)
       : words.say(bySize ? "size.box-help" : "size.help");
     find("#model-help").textContent = modelHelp(options.model);
-    const { auto } = { auto: options.denoise === "auto" };
+    const auto = options.denoise === "auto";
     find("#strength").disabled = auto || !capability.restores;
     find("#denoise-auto").disabled = !capability.restores;
     find("#strength-value").textContent = auto ? "" : words.number(Number(options.denoise));
     find("#denoise-help").textContent = words.say(
       !capability.restores ? "denoise.none-here" : auto ? "denoise.help.auto" : strengthKey(Number(options.denoise)),
     );
-    find("#tta").disabled = settings.here();
+    for (const id of ["#tta", "#strip-metadata"]) find(id).disabled = settings.here();
     find("#quality").disabled = !settings.lossy();
     find("#privacy").textContent = privacy();
   }
 
   function modelHelp(model) {
-    if (model === "photo" || model === "art") {
-      return words.say(
-        capability.styles.includes(model)
-          ? { photo: "model.help.photo", art: "model.help.art" }[model]
-          : "model.none-here",
-      );
-    }
-    return model === "auto" ? words.say("model.help.auto") : words.say("model.help.named", { name: model });
+    const key = { auto: "model.help.auto", photo: "model.help.photo", art: "model.help.art" }[model];
+    return words.say(key ?? "model.help.named", { name: model });
   }
 
   function privacy() {
     if (settings.here()) return words.say("privacy.here");
-    return words.say("privacy.server", { host: location.host, life: words.seconds(capability.limits.life_seconds) });
+    const life = words.seconds(capability.limits.life_seconds);
+    const kept = capability.keepsPlace ? "privacy.kept-with-place" : "privacy.kept";
+    return [
+      words.say("privacy.server", { host: location.host, life }),
+      ...(settings.options().strip ? [] : [words.say(kept)]),
+    ].join(words.spaced() ? " " : "");
   }
 
   /** Draw what is wrong with the fields; return whether work may begin. */
@@ -102,13 +104,12 @@ export function createPanel({ items, words, settings, capability }) {
     const known = shown.state === "running" || shown.state === "uploading";
     if (known) bar.value = shown.share;
     else bar.removeAttribute("value");
-    const done = items.all.filter((one) => one.state === "done").length;
-    const many = items.all.length > 1;
-    if (many)
-      bar.value =
-        items.all.reduce((sum, one) => sum + (one.state === "ready" ? 0 : isBusy(one) ? one.share : 1), 0) /
-        items.all.length;
-    const counted = words.say("progress.many", { done: words.number(done), all: words.number(items.all.length) });
+    const taken = items.all.filter((one) => !["checking", "refused"].includes(one.state));
+    const done = taken.filter((one) => one.state === "done").length;
+    const many = taken.length > 1;
+    const shareOf = (one) => (one.state === "ready" ? 0 : isBusy(one) ? one.share : 1);
+    if (many) bar.value = taken.reduce((sum, one) => sum + shareOf(one), 0) / taken.length;
+    const counted = words.say("progress.many", { done: words.number(done), all: words.number(taken.length) });
     progress.querySelector(".progress-state").textContent = many ? counted : stateWords(shown, words);
     progress.querySelector(".progress-left").textContent =
       !many && shown.secondsLeft && shown.state === "running"
@@ -117,7 +118,8 @@ export function createPanel({ items, words, settings, capability }) {
   }
 
   function drawButtons(item, { pending, busy, allowed }) {
-    const [start, download, preview] = [find("#start"), find("#download"), find("#preview")];
+    const [start, download, preview, cancel] = ["#start", "#download", "#preview", "#cancel"].map(find);
+    const pressed = document.activeElement;
     const fresh = item?.state === "done" && !isPending(item, settings.signature());
     start.hidden = busy.length > 0 || (items.all.length > 0 && !pending.length);
     start.disabled = !pending.length || !allowed;
@@ -131,12 +133,16 @@ export function createPanel({ items, words, settings, capability }) {
       Object.assign(download, { href: item.result.address, download: item.result.name, title: item.result.name });
     download.classList.toggle("primary", start.hidden || fresh);
     start.classList.toggle("primary", !fresh);
-    find("#zip").hidden = items.all.filter((one) => one.result).length < 2 || busy.length > 0;
+    const results = items.all.filter((one) => one.result).map((one) => one.result);
+    find("#zip").hidden = results.length < 2 || busy.length > 0 || !fitsZip(results);
     preview.hidden =
       !item || busy.length > 0 || !isPending(item, settings.signature()) || !middle([item.width, item.height]);
     preview.disabled = !allowed;
-    find("#cancel").hidden = !busy.length;
-    find("#cancel").textContent = busy.length > 1 ? words.say("action.cancel-all") : words.say("action.cancel");
+    cancel.hidden = !busy.length;
+    cancel.textContent = words.say(busy.length > 1 ? "action.cancel-all" : "action.cancel");
+    if (pressed?.hidden && pressed.closest(".action")) {
+      [download, start, cancel].find((button) => !button.hidden && !button.disabled)?.focus(); // else it is nowhere
+    }
   }
 
   return () => {
@@ -173,40 +179,3 @@ function strengthKey(strength) {
   return strength < 70 ? "denoise.help.medium" : "denoise.help.strong";
 }
 
-/** Say in words what was chosen for a picture, and why. */
-export function choiceWords({ model, strength, reason, seconds, options, here }, words) {
-  const parts = [];
-  const seen = reason && reasonWords(reason, words);
-  const chosen = options.model === "auto" || options.denoise === "auto";
-  if (seen && chosen) parts.push(words.say("choice.seen", { seen }));
-  parts.push(
-    words.say(strength > 0 ? "choice.network-strength" : "choice.network", {
-      model,
-      strength: words.number(strength ?? 0),
-    }),
-  );
-  if (seconds)
-    parts.push(words.say(here ? "choice.seconds-here" : "choice.seconds", { seconds: words.seconds(seconds) }));
-  return parts.join(words.spaced() ? " " : "");
-}
-
-const REASONS = [
-  [/^photograph$/, "reason.photograph"],
-  [/^drawn$/, "reason.drawn"],
-  [/^clean$/, "reason.clean"],
-  [/^JPEG quality (\d+)$/, "reason.jpeg"],
-  [/^before that (\d+)$/, "reason.before"],
-  [/^noise (\d+)$/, "reason.noise"],
-];
-
-/** Translate what the engine saw: "photograph, JPEG quality 61, 4:2:0". What is not known stays as it is. */
-function reasonWords(reason, words) {
-  const translate = (part) => {
-    for (const [pattern, key] of REASONS) {
-      const found = pattern.exec(part);
-      if (found) return words.say(key, { number: found[1] });
-    }
-    return part;
-  };
-  return reason.split(", ").map(translate).join(words.say("reason.comma"));
-}

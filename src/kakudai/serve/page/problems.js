@@ -1,6 +1,18 @@
 // What went wrong, in the visitor's words: what happened, and what to do.
 
-const UNNAMED = "unnamed"; // of the engine here, which tells it in its own words
+/** Problem types by the titles of the engine here, which tells the rest in English. */
+const TYPES = {
+  "Not in this browser": "no-engine",
+  "Not a picture": "not-shown",
+  "Out of memory": "out-of-memory",
+  "Wrong result": "cannot-enlarge",
+  "Too large for the browser": "too-large-result",
+  "Scale out of range": "not-possible",
+  "Region outside": "not-possible",
+  "Unknown model": "not-possible",
+  "Nothing removes noise": "not-possible",
+  "Nothing to do": "not-possible",
+};
 
 /** A problem that is told to the visitor. `type` is a problem type of the API, or one of the page's own. */
 export class Problem extends Error {
@@ -37,7 +49,8 @@ export function explain(problem, words) {
   return { detail: sentence(problem.detail || problem.title || words.say("problem.internal")), hint: sentence(hint) };
 }
 
-function sentence(text) {
+/** Write what a program says as a sentence. */
+export function sentence(text) {
   return text && text[0].toUpperCase() + text.slice(1) + (/[.!?。]$/.test(text) ? "" : ".");
 }
 
@@ -50,7 +63,7 @@ export function isAbort(error) {
 export function asProblem(error) {
   if (error instanceof Problem) return error;
   if (error instanceof TypeError && /fetch|network/i.test(error.message)) return new Problem("no-answer");
-  return new Problem(UNNAMED, {
+  return new Problem(TYPES[error?.title] ?? "unnamed", {
     detail: error?.detail ?? error?.title ?? String(error?.message ?? error),
     hint: error?.hint ?? "",
   });

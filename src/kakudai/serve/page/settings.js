@@ -26,11 +26,13 @@ export function createSettings(form, changed) {
     bySize: () => checked("sizing").value === "size",
     lossy: () => LOSSY.includes(field("format").value) || field("format").value === "",
     here: () => here,
-    setHere(value) {
+    /** Say where the work is done, and which formats a server writes. */
+    setHere(value, formats) {
       here = value;
       for (const option of field("format").options)
-        option.disabled = value && option.value !== "" && !HERE_FORMATS.includes(option.value);
+        option.disabled = option.value !== "" && !(value ? HERE_FORMATS : formats).includes(option.value);
       if (field("format").selectedOptions[0]?.disabled) field("format").value = "";
+      changed();
     },
     /** Return [width, height] of the result for a picture of a size; [0, 0] where the fields say nothing. */
     resultSize: ([width, height]) => resultSize([width, height], settings.options()),
@@ -45,6 +47,12 @@ export function createSettings(form, changed) {
 
   form.addEventListener("input", ({ target }) => {
     if (target.name === "model") field("network").value = "";
+    settings.save();
+    changed();
+  });
+  form.addEventListener("change", ({ target }) => {
+    if (target.type !== "number" || (target.value === "" && target !== field("scale"))) return;
+    target.value = String(number(target, 2)); // what is out of range is not taken silently
     settings.save();
     changed();
   });

@@ -46,8 +46,11 @@ export function createWords() {
     number: (value, digits = 0) =>
       new Intl.NumberFormat(words.language, { maximumFractionDigits: digits }).format(value),
     bytes: (value) => unit(words, value < 1e6 ? "kilobyte" : "megabyte", value < 1e6 ? value / 1e3 : value / 1e6),
-    megapixels: (pixels) =>
-      words.say("unit.megapixels", { number: words.number(pixels / 1e6, pixels < 1e6 ? 2 : pixels < 9.95e6 ? 1 : 0) }),
+    megapixels(pixels) {
+      const digits = pixels < 1e6 ? 2 : pixels < 9.95e6 ? 1 : 0;
+      const shown = Number((pixels / 1e6).toFixed(digits)); // its rounding decides between one and many
+      return words.count("unit.megapixels", shown, { number: words.number(shown, digits) });
+    },
     seconds: (value) => duration(words, value),
     size: ([width, height]) => `${width} × ${height}`,
   };

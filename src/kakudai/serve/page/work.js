@@ -2,7 +2,8 @@
 
 import { pause } from "./api.js";
 import { isBusy } from "./items.js";
-import { Problem, asProblem, isAbort, problemFrom } from "./problems.js";
+import { asProblem, isAbort, problemFrom } from "./problems.js";
+import { resultSize } from "./settings.js";
 
 const PREVIEW_SIDE = 256;
 const TRIES_WHEN_FULL = 60;
@@ -40,10 +41,7 @@ export function createWork({ items, api, settings, upscaleHere, finished }) {
     try {
       signal.throwIfAborted();
       const region = item === items.selected && !item.preview && middle([item.width, item.height]);
-      if (region)
-        await look(item, region).catch((error) => {
-          if (isAbort(error)) throw error;
-        });
+      if (region) await look(item, region).catch((error) => skipRegion(item, error));
       const result = here ? await upscaleHere(item, options, watch(item)) : await onServer(item, options);
       forget(item.preview);
       items.change(item, {
@@ -101,6 +99,12 @@ export function createWork({ items, api, settings, upscaleHere, finished }) {
     }
   }
 
+  /** Do without a trial where the server sees another size than this browser; what else fails fails in the whole. */
+  function skipRegion(item, error) {
+    if (asProblem(error).type !== "not-possible") throw error;
+    items.change(item, { previewing: false });
+  }
+
   /** Enlarge a region first, so that something can be seen before the whole is done. */
   async function look(item, region) {
     const { options, here } = item.wish;
@@ -110,9 +114,10 @@ export function createWork({ items, api, settings, upscaleHere, finished }) {
       : await onServer(item, { ...options, region: region.join(",") });
     if (result.job) api.remove(result.job);
     forget(item.preview);
-    const [width, height] = settings.resultSize([item.width, item.height]);
+    const [width, height] = resultSize([item.width, item.height], options);
     items.change(item, {
       previewing: false,
+      started: performance.now(),
       preview: { signature: item.wish.signature, region, width, height, address: URL.createObjectURL(result.blob) },
     });
   }
@@ -188,9 +193,4 @@ function left(item, share) {
 function fieldsOf(state) {
   const known = ["waiting", "running"].includes(state.state) ? { state: state.state } : {};
   return { ...known, share: state.progress ?? 0, place: state.place, secondsLeft: state.seconds_left };
-}
-
-/** Throw a Problem where a picture cannot be shown, and so cannot be worked on in the browser. */
-export function requireShown(item) {
-  if (!item.address) throw new Problem("not-shown");
 }

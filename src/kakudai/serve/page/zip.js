@@ -1,17 +1,11 @@
 // A ZIP archive without compression: pictures are compressed already.
 
-const TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let value = byte;
-  for (let bit = 0; bit < 8; bit += 1) value = value & 1 ? (value >>> 1) ^ 0xedb88320 : value >>> 1;
-  return value;
-});
+import { crc32 } from "./browser/crc32.js";
 
-/** Return the CRC-32 of bytes, as ZIP and PNG use it. */
-export function crc32(bytes) {
-  let value = 0xffffffff;
-  for (let at = 0; at < bytes.length; at += 1) value = TABLE[(value ^ bytes[at]) & 255] ^ (value >>> 8);
-  return (value ^ 0xffffffff) >>> 0;
-}
+const LARGEST = 2 ** 32 - 2 ** 20; // bytes of files: what a ZIP of 32 bits can count, less the names
+
+/** Say whether files fit into one archive. */
+export const fitsZip = (files) => files.reduce((sum, { blob }) => sum + blob.size, 0) < LARGEST;
 
 /** Return names of which no two are equal, whatever the case: a second "cat.png" becomes "cat (2).png". */
 export function uniqueNames(names) {
@@ -28,7 +22,7 @@ export function uniqueNames(names) {
 /**
  * Return a ZIP archive of files.
  *
- * @param {{name: string, blob: Blob}[]} files At most 65,535 files and 4 GiB.
+ * @param {{name: string, blob: Blob}[]} files At most 65,535 that fit, see `fitsZip`.
  * @param {Date} date Of all files.
  */
 export async function makeZip(files, date = new Date()) {

@@ -4,7 +4,6 @@
 import { drawnProbability } from "./drawn.js";
 import { readJpegHistory } from "./header.js";
 import { noiseLevel } from "./noise.js";
-import { STYLES } from "./plan.js";
 import { areasOf } from "./sample.js";
 
 const CLEAN_QUALITY = 97;
@@ -14,14 +13,13 @@ const WORST_STEPS = 5;
 
 // Return {style, strength, reason} for a picture: color and alpha (or null) are images, bytes its file, or null.
 export function choose(family, wish, { color, alpha, bytes }, weights) {
-  const asked = wish.model === "auto" ? STYLES : STYLES.filter((style) => style === wish.model);
-  const styles = asked.filter((style) => family.scales(style).length);
+  const styles = family.styles(wish.model);
   const auto = wish.denoise === "auto";
   const told = family.models.get(wish.model)?.strength === "plane";
-  const looks = asked.length
+  const looks = family.isWord(wish.model)
     ? styles.length > 1 || (auto && styles.some((style) => family.restores(style)))
     : auto && told;
-  if (!looks) return { style: styles[0] ?? asked[0] ?? "photo", strength: auto ? 0 : wish.denoise, reason: "" };
+  if (!looks) return { style: styles[0] ?? "photo", strength: auto ? 0 : wish.denoise, reason: "" };
   const areas = areasOf(color, alpha);
   const style = styles.length === 1 ? styles[0] : styleOf(areas, weights);
   const words = styles.length > 1 ? [style === "art" ? "drawn" : "photograph"] : [];

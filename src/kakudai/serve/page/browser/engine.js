@@ -1,7 +1,7 @@
 // kakudai inside the browser: the same networks, tiles and rounding as the command line's. Nothing leaves the machine.
 //
-//   upscale(picture, options, {progress(share), signal}) -> Promise<{pixels: ImageData, model, strength, reason}>
-//     picture: ImageData, sRGB, straight alpha
+//   upscale(picture, options, {progress(share), signal}) -> Promise<{pixels, model, strength, reason, notes}>
+//     picture, pixels: ImageData, sRGB, straight alpha
 //     options, in the command line's words:
 //       scale | width, height | fit, model, denoise
 //       bytes: the picture's file (Blob, ArrayBuffer or Uint8Array), by whose header damage is judged
@@ -97,13 +97,8 @@ async function upscaleNow(picture, options, progress, signal) {
     device: gpu ? "gpu" : "cpu",
     threads: threadsHere(),
   };
-  const { data: pixels, ...result } = await ask(message, progress, signal);
-  return {
-    pixels: new ImageData(pixels, result.width, result.height),
-    model: result.model,
-    strength: result.strength,
-    reason: result.reason,
-  };
+  const { data: pixels, width: across, height: down, ...said } = await ask(message, progress, signal);
+  return { pixels: new ImageData(pixels, across, down), ...said };
 }
 
 async function headerOf(bytes) {

@@ -1,5 +1,5 @@
-// What the first bytes of a file say: whether a picture is grey, and how a JPEG was compressed. The rules of
-// kakudai/analyse/jpeg_file.py and kakudai/analyse/quantisation.py; no byte is believed.
+// What the first bytes of a JPEG file say of its compression. The rules of kakudai/analyse/jpeg_file.py and
+// kakudai/analyse/quantisation.py; no byte is believed.
 
 const SCAN = 0xda;
 const END = 0xd9;
@@ -20,16 +20,6 @@ const LUMA = [
 ];
 const ZIGZAG = zigzag();
 
-// Say whether a file holds grey alone: PNG's colour types 0 and 4, and JPEGs of one component.
-export function isGrey(bytes) {
-  if (isPng(bytes)) return bytes[25] === 0 || bytes[25] === 4;
-  return readJpegHistory(bytes)?.chroma === "grey";
-}
-
-function isPng(bytes) {
-  return bytes.length > 26 && [0x89, 0x50, 0x4e, 0x47].every((value, k) => bytes[k] === value);
-}
-
 // Return {quality, chroma, progressive, steps} of a JPEG file, or null where the bytes are none, or make no sense.
 export function readJpegHistory(bytes) {
   if (bytes[0] !== 0xff || bytes[1] !== 0xd8 || bytes[2] !== 0xff) return null;
@@ -43,9 +33,7 @@ export function readJpegHistory(bytes) {
     if (size > MAX_TABLES) break;
     const body = bytes.subarray(start + 4, end);
     if (marker === TABLES) readTables(body, known);
-    else if (frame === null) {
-      frame = readFrame(marker, body);
-    }
+    else frame ??= readFrame(marker, body);
   }
   if (frame === null || LOSSLESS.includes(frame.marker)) return null;
   if (frame.components.some(({ table }) => !known.has(table))) return null;

@@ -2,6 +2,7 @@
 // of what is nearly transparent and all of what is hidden; so pictures with alpha go another way where the browser has
 // one.
 
+import { crc32 } from "./crc32.js";
 import { Problem } from "./problem.js";
 
 const OPAQUE = ["image/jpeg", "image/bmp"];
@@ -135,18 +136,6 @@ function chunk(name, body) {
     4,
   );
   bytes.set(body, 8);
-  view.setUint32(8 + body.length, checksum(bytes.subarray(4, 8 + body.length)));
+  view.setUint32(8 + body.length, crc32(bytes.subarray(4, 8 + body.length)));
   return bytes;
-}
-
-const CHECKS = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let value = byte;
-  for (let bit = 0; bit < 8; bit++) value = value & 1 ? 0xedb88320 ^ (value >>> 1) : value >>> 1;
-  return value;
-});
-
-function checksum(bytes) {
-  let value = 0xffffffff;
-  for (const byte of bytes) value = CHECKS[(value ^ byte) & 255] ^ (value >>> 8);
-  return (value ^ 0xffffffff) >>> 0;
 }

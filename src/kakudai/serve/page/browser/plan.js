@@ -1,12 +1,10 @@
 // From a wish to what is done: which networks, how many passes, and the size of the result. The rules of
-// kakudai/engine/plan.py, kakudai/engine/tools.py and kakudai/models/shipped.py.
+// kakudai/engine/plan.py and kakudai/engine/tools.py.
 
 import { Problem } from "./problem.js";
 
 const MIN_SCALE = 0.1;
 const MAX_SCALE = 16;
-const LARGEST_NETWORK = 4;
-export const STYLES = ["photo", "art"];
 const KNOWN = new Set(["scale", "width", "height", "fit", "model", "denoise", "tta", "bytes", "region"]);
 
 // Check what was asked for, and write it in one way: numbers are numbers, denoise is "auto" or 0 .. 100.
@@ -75,53 +73,22 @@ export function sizeOf(wish, width, height) {
   return size;
 }
 
-// The shipped family: names of the networks for one wish.
-export class Family {
-  constructor(models) {
-    this.models = new Map(models.map((model) => [model.name, model]));
-  }
-
-  has(name) {
-    return this.models.has(name);
-  }
-
-  scales(style) {
-    return [2, 3, 4].filter((scale) => scale <= LARGEST_NETWORK && this.has(`${style}-x${scale}`));
-  }
-
-  restores(style) {
-    return [1, ...this.scales(style)].some((scale) => this.has(`${style}-restore-x${scale}`));
-  }
-
-  // Name the networks for an enlargement: of the smallest scale that reaches it, or the largest there is.
-  pick(style, ratio, restore) {
-    const scales = this.scales(style);
-    let scale = scales.find((known) => known >= ratio) ?? scales.at(-1);
-    const both = restore ? scales.filter((known) => this.has(`${style}-restore-x${known}`)) : [];
-    const alone = restore && this.has(`${style}-restore-x1`) ? `${style}-restore-x1` : null;
-    if (both.length && !alone && !both.includes(scale)) scale = both.at(-1);
-    const within = both.includes(scale) && (ratio > 1 || !alone);
-    const combined = within ? `${style}-restore-x${scale}` : null;
-    return { enlarging: `${style}-x${scale}`, denoising: combined ? null : alone, combined };
-  }
-}
-
-// Return the networks of a picture: {enlarging, denoising, combined, strength}, each of the three {model, strength} or
-// null.
+// Return the networks of a picture: {enlarging, denoising, combined, strength, notes}, each of the first three {model,
+// strength} or null; the notes are what the user should know, one sentence each.
 //   choice: {style, strength}, see choice.js
 export function toolsFor(family, wish, choice, ratio) {
-  if (["auto", ...STYLES].includes(wish.model)) return shippedTools(family, wish, choice, ratio);
+  if (family.isWord(wish.model)) return shippedTools(family, wish, choice, ratio);
   const model = family.models.get(wish.model);
   if (!model) {
-    const known = ["auto", ...STYLES, ...family.models.keys()].join(", ");
+    const known = [...family.words, ...family.models.keys()].join(", ");
     throw new Problem("Unknown model", `no network here is called ${wish.model}`, `there are ${known}`);
   }
   return ownTools(model, wish, choice.strength);
 }
 
 function shippedTools(family, wish, { style, strength }, ratio) {
-  if (!family.scales(style).length) {
-    throw new Problem("Unknown model", `no network for ${style} is shipped`, "choose another model");
+  if (!family.styles(wish.model).length) {
+    throw new Problem("Unknown model", `no network for ${wish.model} is shipped`, "choose another model");
   }
   if (strength && wish.denoise !== "auto" && !family.restores(style)) {
     throw new Problem(
@@ -130,18 +97,19 @@ function shippedTools(family, wish, { style, strength }, ratio) {
       "leave denoise at auto or 0",
     );
   }
-  const picked = family.pick(style, ratio, strength > 0);
+  const picked = family.pick(wish.model, style, ratio, strength > 0);
   const tool = (name, told = null) => (name ? { model: family.models.get(name), strength: told } : null);
   return {
     enlarging: tool(picked.enlarging),
     denoising: tool(picked.denoising, strength / 100),
     combined: tool(picked.combined, strength / 100),
     strength,
+    notes: picked.notes,
   };
 }
 
 function ownTools(model, wish, strength) {
-  const none = { enlarging: null, denoising: null, combined: null, strength };
+  const none = { enlarging: null, denoising: null, combined: null, strength, notes: [] };
   if (model.scale === 1 && wish.denoise === 0) {
     const detail = `${model.name} does nothing but restore, and denoise is 0`;
     throw new Problem("Nothing to do", detail, "choose a strength, or another model");

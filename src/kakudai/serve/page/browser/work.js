@@ -3,9 +3,9 @@
 
 import { bleed, stayBetweenNeighbours } from "./alpha.js";
 import { choose } from "./choice.js";
-import { isGrey } from "./header.js";
+import { Family } from "./family.js";
 import { runPass } from "./passes.js";
-import { Family, labelOf, makePlan, reachOf, readOptions, sizeOf, toolsFor } from "./plan.js";
+import { labelOf, makePlan, reachOf, readOptions, sizeOf, toolsFor } from "./plan.js";
 import { Problem } from "./problem.js";
 import { checkRegion, cutImage, placeIn, surroundings } from "./region.js";
 import { resize } from "./resize.js";
@@ -14,16 +14,16 @@ import { newImage } from "./tiles.js";
 // Enlarge a picture, or a region of it.
 //   picture: {data, width, height}, RGBA of 8 bits, straight alpha; options.region: [x, y, width, height] in its pixels
 //   catalogue: models.json; run(model, x, channels, height, width): promises the planes that a network makes of x
-// Returns {data, width, height, model, strength, reason}.
+// Returns {data, width, height, model, strength, reason, notes}.
 export async function enlarge(picture, options, catalogue, { run, progress = () => {}, tile }) {
   const wish = readOptions(options);
   const { region = null, bytes = null } = options;
-  const family = new Family(catalogue.models);
+  const family = new Family(catalogue);
   const size = sizeOf(wish, picture.width, picture.height);
   const ratio = Math.max(size.width / picture.width, size.height / picture.height);
   if (region) checkRegion(region, picture);
   else checkSize(size, catalogue.limits);
-  const parts = split(picture, bytes !== null && isGrey(bytes));
+  const parts = split(picture);
   const choice = choose(family, wish, { ...parts, bytes }, catalogue.drawn);
   const tools = toolsFor(family, wish, choice, ratio);
   const work = { run, tile, progress };
@@ -34,7 +34,7 @@ export async function enlarge(picture, options, catalogue, { run, progress = () 
   const data = joined(result.color, result.alpha, parts.flat);
   const { width, height } = result.color;
   const strength = plan.denoising ? tools.strength : 0;
-  return { data, width, height, model: labelOf(tools, plan), strength, reason: choice.reason };
+  return { data, width, height, model: labelOf(tools, plan), strength, reason: choice.reason, notes: tools.notes };
 }
 
 async function enlargeRegion(parts, region, tools, ratio, work) {
@@ -68,9 +68,10 @@ function checkSize(size, limits) {
   throw new Problem("Too large for the browser", detail, `accepted are up to ${million(limits.output_pixels)}`);
 }
 
-// Take colour and alpha apart: alpha is null where all is opaque, flat where all of it is the same.
-function split({ data, width, height }, grey) {
-  const color = newImage(width, height, grey ? 1 : 3);
+// Take colour and alpha apart: colour is one channel where every pixel is grey, for a network that sees colours could
+// tint it; alpha is null where all is opaque, flat where all of it is the same.
+function split({ data, width, height }) {
+  const color = newImage(width, height, isGrey(data) ? 1 : 3);
   const alpha = newImage(width, height, 1);
   for (let k = 0; k < width * height; k++) {
     for (let c = 0; c < color.channels; c++) color.data[k * color.channels + c] = data[4 * k + c];
@@ -78,6 +79,11 @@ function split({ data, width, height }, grey) {
   }
   const flat = alpha.data.every((value) => value === alpha.data[0]);
   return { color, alpha: flat && alpha.data[0] === 255 ? null : alpha, flat };
+}
+
+function isGrey(data) {
+  for (let k = 0; k < data.length; k += 4) if (data[k] !== data[k + 1] || data[k] !== data[k + 2]) return false;
+  return true;
 }
 
 function joined(color, alpha, flat) {
