@@ -17,7 +17,7 @@ HERE = "http://127.0.0.1:8812"
 def test_the_commands_run(server: Running, tmp_path: Path) -> None:
     if shutil.which("curl") is None:
         pytest.skip("no curl here")
-    (tmp_path / "photo.jpg").write_bytes(encoded(drawing(), "JPEG"))
+    (tmp_path / "photo.jpg").write_bytes(encoded(drawing(200, 150), "JPEG"))
     lines = [line.partition("  #")[0].strip() for line in re.findall(rf"^curl .*{HERE}.*$", GUIDE, re.MULTILINE)]
     assert len(lines) >= 8
     job = ""
