@@ -1,11 +1,12 @@
 # make demo   install the core into .venv and enlarge a real photograph
 # make test   install what the tests need and run all of them
 # make lint   format, lint and types
+# make site   the page as a folder for any static host, with all that a browser needs to enlarge pictures by itself
 
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint format clean
+.PHONY: demo test lint format site clean
 
 demo: .venv/core
 	$(BIN)/python examples/demo.py demo
@@ -22,6 +23,9 @@ format: .venv/dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+site: .venv/core
+	$(BIN)/python -m kakudai.serve.site site
+
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
 
@@ -35,4 +39,4 @@ format: .venv/dev
 	touch $@ .venv/core
 
 clean:
-	rm -rf .venv demo
+	rm -rf .venv demo site

@@ -1,4 +1,5 @@
-"""Write docs/reference/cli.md from the help texts of the program, and recipe.md from the keys of a recipe.
+"""Write docs/reference/cli.md from the help texts of the program, and recipe.md from the keys of a recipe,
+and http.md from the OpenAPI document of the server.
 
 python docs/make_reference.py            # rewrites the pages
 python docs/make_reference.py --check    # exits with 1 if a page is not what the program says today
@@ -8,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 
+from http_reference import http_page
 from typer.testing import CliRunner
 
 from kakudai.cli.main import COMMANDS, GROUPS, build
@@ -63,7 +65,11 @@ def command_line_page() -> str:
 
 
 if __name__ == "__main__":
-    pages = {FOLDER / "cli.md": command_line_page(), FOLDER / "recipe.md": recipe_page()}
+    pages = {
+        FOLDER / "cli.md": command_line_page(),
+        FOLDER / "recipe.md": recipe_page(),
+        FOLDER / "http.md": http_page(),
+    }
     if "--check" in sys.argv:
         sys.exit(any(not path.exists() or path.read_text() != text for path, text in pages.items()))
     for path, text in pages.items():

@@ -121,6 +121,8 @@ def test_pictures_of_every_kind(kind: str, capsys) -> None:
         (["--models", "net.onnx", "--reference", "missing.png"], 1, "missing.png"),
         (["--models", "net.onnx", "-o", "small.png"], 2, "one of the pictures"),
         (["--models", "net.onnx", "-o", "nowhere/sheet.png"], 1, "no such folder"),
+        (["--models", "net.onnx", "-o", "sheet.webp"], 2, "sheet.webp is no .png file"),
+        (["other.png", "-o", "sheet.jpg"], 2, "sheet.jpg is no .png file"),
         (["original.png", "--models", "net.onnx"], 2, "enlarges one picture"),
         (["original.png", "--region", "1,1,2,2"], 2, "--region is for --models"),
         (["original.png", "--fidelity"], 2, "--fidelity is for --models"),

@@ -66,12 +66,12 @@ def test_the_default_network_is_as_good_as_its_card_through_the_command_line(sha
     originals = {path.stem: read_image(path).color for path in sorted((shared / "data/test/Set5").glob("*.png"))}
     for stem, original in originals.items():
         write_image(Picture(shrink_bicubic(original, 2)), small / f"{stem}.png")
-    upscale([small], large)
+    upscale([small], large, "-m", "photo")
     figures = [
         psnr(read_image(large / f"{stem}.png").color, original, Protocol.published(2))
         for stem, original in originals.items()
     ]
-    model = find_model("auto")
+    model = find_model("photo")
     assert fmean(figures) >= 37.1
     assert fmean(figures) == pytest.approx(model.quality["Set5 x2"]["psnr"], abs=0.01)
     assert model.parameters <= 100_000

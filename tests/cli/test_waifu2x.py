@@ -190,7 +190,7 @@ def test_without_networks_the_own_one_enlarges_and_never_pretends_to_denoise(fol
 )
 def test_without_networks_the_own_ones_remove_noise(folder: Path, words: str, done: str, capsys) -> None:
     (folder / "models-cunet").rename(folder / "elsewhere")
-    assert run(["waifu2x", "-i", "a.png", "-o", "out.png", *words.split()]) == 0
+    assert run(["waifu2x", "-i", "a.png", "-o", "out.png", "--style", "photo", *words.split()]) == 0
     assert f"  {done}  " in capsys.readouterr().err
 
 

@@ -41,7 +41,7 @@ def test_stronger_damage_is_further_from_the_picture(kind) -> None:
     assert 0.05 < (strengths == 0).mean() < 0.2
     assert (errors[strengths == 0] == 0).all()
     assert np.corrcoef(strengths, errors)[0, 1] > 0.5
-    assert strengths.max() > 0.9
+    assert strengths.max() > 0.8
 
 
 def test_a_network_is_told_nearly_the_truth() -> None:

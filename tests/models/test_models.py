@@ -22,7 +22,8 @@ def test_the_shipped_models_have_whole_cards() -> None:
     assert "photo-x2" in [model.name for model in models]
     for model in models:
         assert set(CARD) <= set(model.card)
-        assert model.quality["Set5 x2"]["psnr"] > 30
+        assert model.quality
+        assert all(figures["psnr"] > 25 for figures in model.quality.values())
         assert model.card["licence"]
         assert model.card["data"]
         assert len(model.card["commit"]) >= 7

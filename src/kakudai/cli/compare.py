@@ -9,6 +9,7 @@ import typer
 
 from kakudai.cli.report import say
 from kakudai.cli.table import print_table
+from kakudai.cli.targets import check_output
 from kakudai.errors import UsageError
 
 SCHEMA = 1
@@ -95,6 +96,8 @@ def compare_pictures(
     paths = [path for path in (reference, a, b) if path is not None]
     if output and output.resolve() in [path.resolve() for path in paths]:
         raise UsageError(f"{output} is one of the pictures to compare", "write the crops into another file")
+    if output:
+        check_output(output, (".png",))
     images = _read(paths)
     first, others = (paths[0], paths[1:])
     rows = [_measure(images[0], image, shave) for image in images[1:]]

@@ -93,7 +93,7 @@ def _check(path: Path, options: Options, reference: Path | None, output: Path | 
     if output:
         if output.resolve() in [given.resolve() for given in (path, reference) if given is not None]:
             raise UsageError(f"{output} is one of the pictures to compare", "write the sheet into another file")
-        check_output(output)
+        check_output(output, (".png",))
 
 
 def read_picture(path: Path) -> "Picture":

@@ -22,6 +22,7 @@ from kakudai.cli import (
     networks,
     plot,
     report_run,
+    serve,
     train,
     upscale,
     waifu2x,
@@ -41,6 +42,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "plot": plot.plot,
     "report": report_run.report,
     "networks": networks.networks,
+    "serve": serve.serve,
     "doctor": doctor.doctor,
 }
 GROUPS = {"models": models.app, "data": data.app}

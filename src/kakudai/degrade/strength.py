@@ -41,6 +41,10 @@ RATES: dict[DamageKind, tuple[float, float, float, float]] = {
 CLEAN_RATE = 0.12
 """Share of the pictures that stay clean, told so: strength 0 must change nothing."""
 
+SPREAD = (1.2, 2.8)
+"""Of the beta distribution that strengths are drawn from: half of them are below 0.3, JPEG quality 77. What can be
+gained at strong damage is gained quickly; most pictures have little, and there the details are."""
+
 JITTER = 0.02
 """Standard deviation of the error of the strength that a network is told: in use it will be estimated."""
 
@@ -98,7 +102,7 @@ def add_damage(image: NDArray[np.uint8], kind: DamageKind, rng: np.random.Genera
     """
     if rng.random() < CLEAN_RATE:
         return Damaged(image, 0.0)
-    strength = 0.05 + 0.95 * float(rng.beta(1.5, 2.2))
+    strength = 0.05 + 0.95 * float(rng.beta(*SPREAD))
     way = KINDS[int(rng.choice(len(KINDS), p=RATES[kind]))]
     chroma: Chroma = "4:2:0" if rng.random() < 0.6 else "4:4:4"
     share = float(rng.uniform(0.3, 0.9)) if way == "noise, once" else float(way == "noise")

@@ -1,0 +1,56 @@
+// What a picture needs, found by looking at it: the rules of kakudai/engine/choice.py. What is not looked for here is
+// JPEG's traces in the pixels: a picture that is no JPEG file any more, or was one twice, gets less than it may need.
+
+import { drawnProbability } from "./drawn.js";
+import { readJpegHistory } from "./header.js";
+import { noiseLevel } from "./noise.js";
+import { areasOf } from "./sample.js";
+
+const CLEAN_QUALITY = 97;
+const GRAIN = 5;
+const LARGEST_SIGMA = 40;
+const WORST_STEPS = 5;
+
+// Return {style, strength, reason} for a picture: color and alpha (or null) are images, bytes its file, or null.
+export function choose(family, wish, { color, alpha, bytes }, weights) {
+  const styles = family.styles(wish.model);
+  const auto = wish.denoise === "auto";
+  const told = family.models.get(wish.model)?.strength === "plane";
+  const looks = family.isWord(wish.model)
+    ? styles.length > 1 || (auto && styles.some((style) => family.restores(style)))
+    : auto && told;
+  if (!looks) return { style: styles[0] ?? "photo", strength: auto ? 0 : wish.denoise, reason: "" };
+  const areas = areasOf(color, alpha);
+  const style = styles.length === 1 ? styles[0] : styleOf(areas, weights);
+  const words = styles.length > 1 ? [style === "art" ? "drawn" : "photograph"] : [];
+  if (!auto) return { style, strength: wish.denoise, reason: words.join(", ") };
+  const found = strengthOf(bytes && readJpegHistory(bytes), style === "photo" ? noiseLevel(areas) : null);
+  return { style, strength: found.strength, reason: [...words, found.reason].join(", ") };
+}
+
+// Say what a picture is; a photograph where there is too little of it to tell.
+function styleOf(areas, weights) {
+  return (drawnProbability(areas, weights) ?? 0) > 0.5 ? "art" : "photo";
+}
+
+// Return the strength of denoising that fits the damage, 0 to 100, and what it was seen by.
+//   jpeg: what a JPEG file's header says, or null; noise: in levels of 255, null where it does not count
+export function strengthOf(jpeg, noise) {
+  const parts = [];
+  const words = [];
+  if (jpeg && jpeg.quality < CLEAN_QUALITY) {
+    parts.push(strengthOfQuality(jpeg.quality));
+    words.push([`JPEG quality ${jpeg.quality}`, ...(jpeg.chroma === "grey" ? [] : [jpeg.chroma])].join(", "));
+  }
+  if (noise !== null && noise > GRAIN) {
+    parts.push(Math.min(1, noise / LARGEST_SIGMA));
+    words.push(`noise ${noise.toFixed(0)}`);
+  }
+  if (!parts.length) return { strength: 0, reason: jpeg ? "clean" : "clean (earlier JPEG is not looked for here)" };
+  return { strength: Math.round(100 * Math.min(1, Math.hypot(...parts))), reason: words.join(", ") };
+}
+
+function strengthOfQuality(quality) {
+  const steps = quality >= 50 ? 2 - quality / 50 : 50 / Math.max(quality, 1);
+  return Math.min(1, Math.sqrt(Math.max(steps, 0) / WORST_STEPS));
+}
