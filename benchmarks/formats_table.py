@@ -52,14 +52,16 @@ of a second times are written (a sum never drifts), whether the number of plays 
 | AVIF | Pillow | 1/1000 | for ever | 8 bits, also where the input has 10 or 12 |
 
 Only what changes from frame to frame is written. All frames have the networks and the strength that the first ones ask
-for. Frames that come again and parts that stay are not run again, which changes no bit of the result.
+for. Frames that come again and parts that stay are not run again, which changes no bit of the result. Browsers show
+frames of 1/100 s and less for 1/10 s: what is longer becomes 2/100 s at least in GIF, and that is said.
 
 ## Books
 
 CBZ and ZIP files of pages become such files: order, names, folders, comment and all that is no page stay. A page that
 cannot be enlarged stays as it was, is named, and the exit code is 1. `--format` is that of the pages. Encrypted books,
 books that unpack to more than 100 times their size (and 256 MB) or to more than 16 GB, and books of more than 20,000
-files are refused; names that lead outside are left out, and that is said.
+files are refused; names that lead outside, and files that are neither stored nor deflated, are left out, and that is
+said.
 
 """
 

@@ -22,7 +22,7 @@ COMMAND_LINE = """# The command line
 
 Written by `docs/make_reference.py` from the program's own help; do not edit. Results and data go to standard output,
 progress and messages to standard error. Exit codes: 0 done, 1 some or all inputs failed, 2 wrong usage, 130
-interrupted.
+interrupted, 143 terminated (SIGTERM).
 """
 
 

@@ -61,6 +61,12 @@ def test_a_broken_file_does_not_stop_the_rest(folder: Path, capsys) -> None:
     assert output.err.startswith("error: ")
 
 
+def test_a_book_in_a_folder_is_no_picture(folder: Path, capsys) -> None:
+    (folder / "in/book.cbz").write_bytes(b"PK\3\4")
+    assert run(["analyse", "in", "--json"]) == 0
+    assert [Path(line["input"]).name for line in objects(capsys)] == ["a.jpg"]
+
+
 def test_standard_input(folder: Path, capsys, monkeypatch) -> None:
     class Pipe:
         buffer = io.BytesIO(Path("in/a.jpg").read_bytes())

@@ -3,6 +3,7 @@
 import io
 import stat
 import struct
+import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from tests.small_models import nearest
 
 from kakudai.engine.batch import FileOptions, FileResult, Job, upscale_files
 from kakudai.engine.upscaler import Upscaler
-from kakudai.errors import PictureTooLarge, PictureUnreadable, UsageError
+from kakudai.errors import KakudaiError, PictureTooLarge, PictureUnreadable, UsageError
 from kakudai.image import archive
 from kakudai.image.files import read_image, write_image
 from kakudai.image.picture import Picture
@@ -173,15 +174,39 @@ def test_bombs_are_refused_by_their_sizes(upscaler: Upscaler, tmp_path: Path, mo
     assert isinstance(enlarged(upscaler, source, tmp_path / "out.cbz").error, PictureTooLarge)
 
 
-def test_a_size_that_lies_unpacks_no_more_than_it_states(tmp_path: Path) -> None:
-    """Zipfile stops there, and finds that the checksum is another."""
-    source = bound(tmp_path / "book.cbz", {"1.png": bytes(1 << 20)})
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
+def test_a_size_that_lies_unpacks_no_more_than_it_states(tmp_path: Path, method: int) -> None:
+    """It ends there, and the checksum is another; bzip2 is not even begun."""
+    source = tmp_path / "book.cbz"
+    with zipfile.ZipFile(source, "w", method) as made:
+        made.writestr("1.png", bytes(64 << 20))
     data = bytearray(source.read_bytes())
     at = data.index(b"PK\1\2")
     struct.pack_into("<I", data, at + 24, 1000)
     source.write_bytes(data)
-    with archive.open_book(source) as book, pytest.raises(PictureUnreadable, match="damaged"):
+    tracemalloc.start()
+    with archive.open_book(source) as book, pytest.raises(PictureUnreadable, match=r"damaged|neither"):
         book.read(book.pages[0])
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_what_is_damaged_is_an_error_of_its_own(tmp_path: Path, method: int) -> None:
+    stream, rng = io.BytesIO(), np.random.default_rng(0)
+    with zipfile.ZipFile(stream, "w", method) as made:
+        made.writestr("1.png", b"some words " * 50)
+    whole, failed = stream.getvalue(), 0
+    for _ in range(300):
+        data = bytearray(whole)
+        for at in rng.integers(0, len(data), 2):
+            data[at] = rng.integers(0, 256)
+        try:
+            with archive.open_book(bytes(data)) as book:
+                book.read(book.pages[0])
+        except KakudaiError:
+            failed += 1
+    assert failed > 50
 
 
 def test_a_book_becomes_a_book_and_nothing_else(upscaler: Upscaler, tmp_path: Path) -> None:
@@ -194,3 +219,38 @@ def test_a_book_inside_a_book_is_no_page(upscaler: Upscaler, tmp_path: Path) -> 
     source = bound(tmp_path / "book.cbz", {"1.png": page(1), "2.png": inner})
     result = enlarged(upscaler, source, tmp_path / "out.cbz")
     assert [failed.name for failed in result.failed] == ["2.png"]
+    assert "a book within the book" in str(result.failed[0].error)
+    with zipfile.ZipFile(tmp_path / "out.cbz") as out:
+        assert out.read("2.png") == inner
+
+
+def test_a_book_may_come_from_a_stream_and_go_into_one(upscaler: Upscaler, tmp_path: Path) -> None:
+    source = bound(tmp_path / "book.cbz", {"1.png": page(1), "x.xml": INFO}).read_bytes()
+    target = io.BytesIO()
+    (result,) = upscale_files(upscaler, [Job(source, target, "-")], FileOptions())
+    assert result.error is None
+    with zipfile.ZipFile(target) as out:
+        assert out.namelist() == ["1.png", "x.xml"]
+        assert read_image(out.read("1.png")).height == 42
+
+
+def test_names_in_any_script_stay(upscaler: Upscaler, tmp_path: Path) -> None:
+    """An ideographic space, a joiner in an emoji, a space that does not break."""
+    names = ["第1巻\u3000表紙.png", "\U0001f469\u200d\U0001f467.png", "page\u00a01.png"]
+    source = bound(tmp_path / "book.cbz", {name: page(1) for name in names})
+    result = enlarged(upscaler, source, tmp_path / "out.cbz")
+    assert (result.pages, result.notes) == (3, ())
+    with zipfile.ZipFile(tmp_path / "out.cbz") as out:
+        assert out.namelist() == names
+
+
+def test_a_book_of_windows_can_be_unpacked_elsewhere(upscaler: Upscaler, tmp_path: Path) -> None:
+    """Its attributes are none of Unix: taken for such, they forbid everything."""
+    source = tmp_path / "book.cbz"
+    info = zipfile.ZipInfo("1.png")
+    info.create_system, info.external_attr = 0, 0x20
+    with zipfile.ZipFile(source, "w") as made:
+        made.writestr(info, page(1))
+    enlarged(upscaler, source, tmp_path / "out.cbz")
+    with zipfile.ZipFile(tmp_path / "out.cbz") as out:
+        assert (out.getinfo("1.png").create_system, out.getinfo("1.png").external_attr) == (0, 0x20)

@@ -1,6 +1,11 @@
 """engine/frames.py and recall.py: animations become what their frames would, and nothing is done twice."""
 
+import io
+import os
+import subprocess
+import sys
 import threading
+import zipfile
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -11,13 +16,13 @@ from tests.animations import animated, moving_square, swing
 from tests.small_models import convolutional, nearest, spoiled
 from tests.upscalers import session_of
 
-from kakudai.engine.batch import FileOptions, Job, upscale_file, upscale_files
+from kakudai.engine.batch import FileOptions, Job, estimate, read, upscale_file, upscale_files
 from kakudai.engine.frames import FrameByFrame, choose_for, one_ahead
 from kakudai.engine.recall import Recall
 from kakudai.engine.upscaler import Upscaler
 from kakudai.errors import OutputError, PictureUnreadable, WrongResult
 from kakudai.image.animation import open_animation
-from kakudai.image.files import read_image
+from kakudai.image.files import read_image, write_image
 from kakudai.image.picture import Picture
 from kakudai.models import find_model
 
@@ -195,6 +200,71 @@ def test_formats_limits_cost_no_work(tmp_path: Path) -> None:
         session_of(upscaler).run = None  # type: ignore[method-assign]
         with pytest.raises(OutputError, match="16383"):
             upscale_file(upscaler, source, tmp_path / "out.webp")
+
+
+def test_limits_are_known_to_a_plan(tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(nearest())
+    source = tmp_path / "in.gif"
+    wide = [Picture(np.full((1, 9000, 3), value, np.uint8)) for value in (0, 255)]
+    source.write_bytes(animated(wide, "gif", [Fraction(1, 10)] * 2))
+    job = Job(source, tmp_path / "out.webp", "in")
+    with Upscaler(model=find_model(tmp_path / "net.onnx"), runtime="onnxruntime") as upscaler:
+        found = read(job, upscaler, FileOptions())
+        assert found is not None
+        with pytest.raises(OutputError, match="16383"):
+            estimate(job, found, upscaler, FileOptions())
+
+
+@pytest.mark.parametrize("name", ["in.gif", "in.cbz", "in.png"])
+def test_what_comes_through_a_pipe(upscaler: Upscaler, tmp_path: Path, name: str) -> None:
+    """It can be read but once."""
+    count, kind = (3, "gif") if name == "in.gif" else (1, "png")
+    data = animated(moving_square(count), kind, [Fraction(1, 10)] * count)
+    if name == "in.cbz":
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w") as book:
+            book.writestr("1.png", data)
+        data = stream.getvalue()
+    os.mkfifo(tmp_path / name)
+    writer = threading.Thread(target=(tmp_path / name).write_bytes, args=(data,))
+    writer.start()
+    result = upscale_file(upscaler, tmp_path / name, tmp_path / f"out{Path(name).suffix}")
+    writer.join()
+    assert (result.frames, result.pages) == {"in.gif": (3, 0), "in.cbz": (1, 1), "in.png": (1, 0)}[name]
+
+
+@pytest.mark.parametrize("name", ["out.gif", "out.png", "out.webp", "out.avif", "out.cbz"])
+def test_an_interruption_leaves_nothing(name: str, tmp_path: Path) -> None:
+    """Ctrl-C in the middle of an animation or a book: exit code 130, and the folder as it was."""
+    (tmp_path / "net.onnx").write_bytes(nearest())
+    source = tmp_path / f"in{Path(name).suffix}"
+    noise = np.random.default_rng(0).integers(0, 256, (40, 24, 32, 3)).astype(np.uint8)
+    if name == "out.cbz":
+        with zipfile.ZipFile(source, "w") as book:
+            for number, color in enumerate(noise):
+                stream = io.BytesIO()
+                write_image(Picture(color), stream, format="png")
+                book.writestr(f"{number}.png", stream.getvalue())
+    else:
+        pictures = [Picture(color) for color in noise]
+        source.write_bytes(animated(pictures, source.suffix[1:], [Fraction(1, 10)] * 40))
+    code = (
+        "import os, signal, sys\n"
+        "from kakudai.engine import passes\n"
+        "fill, calls = passes.Pass._fill, []\n"
+        "def counted(self, *words):\n"
+        "    calls.append(1)\n"
+        "    if len(calls) == 10:\n        os.kill(os.getpid(), signal.SIGINT)\n"
+        "    return fill(self, *words)\n"
+        "passes.Pass._fill = counted\n"
+        "from kakudai.cli.main import main\n"
+        f"sys.argv = ['kakudai', 'upscale', {str(source)!r}, '-o', {str(tmp_path / name)!r},\n"
+        f"    '-m', {str(tmp_path / 'net.onnx')!r}, '--runtime', 'onnxruntime']\n"
+        "main()\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=200)
+    assert result.returncode == 130, result.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == [source.name, "net.onnx"]
 
 
 def test_one_ahead_gives_all_and_raises_what_is_raised() -> None:

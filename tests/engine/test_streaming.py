@@ -1,9 +1,11 @@
 """Pictures that are too large for memory: the same pixels, nothing left behind, limits before the work."""
 
+import gc
 import json
 import math
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +13,10 @@ import pytest
 from tests.small_models import convolutional, nearest
 from tests.upscalers import give_session, session_of
 
-from kakudai.engine import batch, estimate
+from kakudai.engine import batch, estimate, loaded
 from kakudai.engine.batch import FileOptions, Job, upscale_file, upscale_files
 from kakudai.engine.upscaler import Upscaler
-from kakudai.errors import OutputError, PictureTooLarge
+from kakudai.errors import OutputError, PictureTooLarge, WrongResult
 from kakudai.image import reading
 from kakudai.image.files import read_image, write_image
 from kakudai.image.picture import Picture
@@ -165,24 +167,68 @@ def test_memory_that_runs_out_halfway_only_makes_tiles_smaller(streamed: None, m
     assert (tmp_path / "whole.png").read_bytes() == (tmp_path / "rows.png").read_bytes()
 
 
-def test_a_wrong_row_leaves_nothing(streamed: None, model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["out.png", "out.tif", "out.dzi"])
+def test_a_wrong_row_leaves_nothing(
+    name: str, streamed: None, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wrong in the middle, twice. Whoever keeps the error does not keep the picture."""
+
     class Wrong:
         name, workers, calls = "wrong", 1, 0
 
         def run(self, x: np.ndarray) -> np.ndarray:
             self.calls += 1
-            return before.run(x) * (np.nan if self.calls > 5 else 1)
+            return before.run(x) * (np.nan if self.calls > 20 else 1)
 
+    made: list[weakref.ref[np.ndarray]] = []
+
+    class Watched(Room):
+        def array(self, shape: tuple[int, ...], dtype: object) -> np.ndarray:
+            array = super().array(shape, dtype)
+            made.append(weakref.ref(mapping_of(array)))
+            return array
+
+    monkeypatch.setattr(batch, "Room", lambda folder: Watched(folder, 0))
     write_image(Picture(noise(300, 70)), tmp_path / "in.png")
+    jobs = [Job(tmp_path / "in.png", tmp_path / name, number) for number in "12"]
     with upscaler(model) as up:
-        before = session_of(up)
-        give_session(up, Wrong())
-        careful = up._box._model
-        assert careful is not None
-        result = next(upscale_files(up, [Job(tmp_path / "in.png", tmp_path / "out.tif", "x")], FileOptions()))
-    # The careful session repeats each tile in plain float32, and so saves the picture.
-    assert result.error is None
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.png", "out.tif"]
+        before, wrong = session_of(up), Wrong()
+        give_session(up, wrong)
+        monkeypatch.setattr(loaded, "_careful", lambda _: wrong)
+        results = list(upscale_files(up, jobs, FileOptions()))
+    assert [type(result.error) for result in results] == [WrongResult, WrongResult]
+    assert [path.name for path in tmp_path.iterdir()] == ["in.png"]
+    gc.collect()
+    assert made[0]() is None
+
+
+@pytest.mark.parametrize("name", ["png", "tiff"])
+def test_a_pipe_that_is_named_as_a_file_gets_the_picture(name: str, model: Path, tmp_path: Path) -> None:
+    write_image(Picture(noise(30, 40)), tmp_path / "in.png")
+    words = ["upscale", str(tmp_path / "in.png"), "-m", str(model), "-o", "/dev/stdout", "--format", name]
+    result = subprocess.run([sys.executable, "-m", "kakudai", *words], capture_output=True, check=False, timeout=200)
+    assert result.returncode == 0, result.stderr
+    assert read_image(result.stdout).width == 80
+
+
+@pytest.mark.parametrize(("name", "side"), [("webp", 4100), ("avif", 2760)])
+def test_encoders_that_keep_the_whole_picture_have_a_limit(name: str, side: int, model: Path, tmp_path: Path) -> None:
+    picture = Picture(np.broadcast_to(np.uint8(7), (side, side, 3)))
+    with upscaler(model) as up:
+        chosen = up.choose(picture)
+        plan = up.plan_picture(picture, chosen).plan
+
+        def check(entry: str, **options: int) -> None:
+            estimate.check_costs(
+                picture, plan, chosen.tools,
+                entry=estimate.FORMATS[entry], target=tmp_path / "x", options=FileOptions(**options),
+            )  # fmt: skip
+
+        with pytest.raises(OutputError, match=r"encoder keeps all of a picture: .* 1\.\d GB") as caught:
+            check(name)
+        assert "--format jpeg" in caught.value.hint
+        check(name, max_pixels=0)
+        check("jpeg")
 
 
 @pytest.mark.parametrize(("shape", "name"), [((2, 33_000), "jpg"), ((2, 9000), "webp"), ((9000, 2), "avif")])
@@ -207,9 +253,12 @@ def test_a_disk_that_is_too_small_is_known_before_the_work(
     assert [path.name for path in tmp_path.iterdir()] == ["in.png"]
 
 
-@pytest.mark.parametrize("name", ["out.png", "out.tif", "out.jpg", "out.dzi"])
-def test_an_interruption_leaves_nothing(name: str, tmp_path: Path) -> None:
-    """Ctrl-C in the middle of a streamed picture: exit code 130, and the folder as it was."""
+@pytest.mark.parametrize(("name", "number", "expected"), [
+    ("out.png", "SIGINT", 130), ("out.tif", "SIGINT", 130), ("out.jpg", "SIGINT", 130), ("out.dzi", "SIGINT", 130),
+    ("out.tif", "SIGTERM", 143), ("out.dzi", "SIGTERM", 143),
+])  # fmt: skip
+def test_an_interruption_leaves_nothing(name: str, number: str, expected: int, tmp_path: Path) -> None:
+    """In the middle of a streamed picture: the folder is as it was."""
     (tmp_path / "test.onnx").write_bytes(nearest())
     write_image(Picture(noise(3000, 300)), tmp_path / "in.png")
     code = (
@@ -220,16 +269,16 @@ def test_an_interruption_leaves_nothing(name: str, tmp_path: Path) -> None:
         "fill, calls = passes.Pass._fill, []\n"
         "def counted(self, *words):\n"
         "    calls.append(1)\n"
-        "    if len(calls) == 40:\n        os.kill(os.getpid(), signal.SIGINT)\n"
+        "    if len(calls) == 40:\n        os.kill(os.getpid(), signal.NUMBER)\n"
         "    return fill(self, *words)\n"
         "passes.Pass._fill = counted\n"
         "from kakudai.cli.main import main\n"
         f"sys.argv = ['kakudai', 'upscale', {str(tmp_path / 'in.png')!r}, '-o', {str(tmp_path / name)!r},\n"
         f"    '-m', {str(tmp_path / 'test.onnx')!r}, '--tile', '64', '--runtime', 'onnxruntime']\n"
         "main()\n"
-    )
+    ).replace("NUMBER", number)
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=200)
-    assert result.returncode == 130, result.stderr
+    assert result.returncode == expected, result.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.png", "test.onnx"]
 
 

@@ -91,6 +91,26 @@ def test_times_are_kept_and_their_sum_is_right(name: str) -> None:
     assert [frame.seconds for frame in read(animated(moving_square(3), name, TIMES))] == TIMES
 
 
+def test_frames_become_no_shorter_than_browsers_show() -> None:
+    """They show 1/100 s for 1/10 s; a film of 60 frames a second must not stutter, nor its pauses pay for it."""
+    pictures, times = moving_square(3) * 20, [Fraction(1, 60)] * 60
+    times[50] = Fraction(1)
+    data, notes = pieces(pictures, "gif", times)
+    assert notes == ["GIF frames of less than 2/100 s are shown for 1/10 s: some became longer"]
+    assert [frame.seconds for frame in read(data)] == [Fraction(1, 50)] * 50 + [Fraction(1)] + [Fraction(1, 50)] * 9
+    data, notes = pieces(pictures[:3], "gif", [Fraction(1, 100), Fraction(0), Fraction(1, 40)])
+    assert notes == []
+    assert [frame.seconds for frame in read(data)][:2] == [Fraction(1, 100), 0]
+
+
+def test_long_times_are_kept_by_apng() -> None:
+    """Numerator and denominator have 16 bits."""
+    times = [Fraction(70_001, 1000), Fraction(2, 3), Fraction(100_000)]
+    shown = [frame.seconds for frame in read(animated(moving_square(3), "png", times))]
+    assert abs(shown[0] - times[0]) < Fraction(1, 1000)
+    assert shown[1:] == [Fraction(2, 3), 65_535]
+
+
 @pytest.mark.parametrize("plays", [0, 1, 2, 7])
 @pytest.mark.parametrize("name", ["gif", "png", "webp"])
 def test_plays_are_kept(name: str, plays: int) -> None:
@@ -279,6 +299,20 @@ def test_an_apng_whose_still_picture_is_no_frame() -> None:
     first = next(found.frames()).picture
     assert first.alpha is not None  # the first frame fills only part of the canvas
     assert zlib.crc32(first.color.tobytes()) != zlib.crc32(moving_square(1)[0].color.tobytes())
+
+
+def test_an_apng_may_begin_with_much_that_is_no_frame() -> None:
+    data = animated(moving_square(3), "png", TIMES)
+    found = open_animation(data[:33] + apng.chunk(b"prVt", bytes(300_000)) + data[33:])
+    assert found is not None
+    assert found.count == 3
+
+
+def test_a_still_png_that_speaks_of_frames_is_no_animation() -> None:
+    stream = io.BytesIO()
+    Image.fromarray(background()).save(stream, "PNG")
+    data = stream.getvalue()
+    assert open_animation(data[:33] + apng.chunk(b"tEXt", b"Comment\0acTL") + data[33:]) is None
 
 
 def test_what_a_frame_covered_comes_back() -> None:

@@ -1,13 +1,14 @@
 """image/heic.py and jxl.py: read in full depth where their packages are, and said by name where they are not."""
 
 import base64
+import contextlib
 import importlib.util
 import struct
 
 import numpy as np
 import pytest
 
-from kakudai.errors import PictureTooLarge, PictureUnreadable
+from kakudai.errors import PictureError, PictureTooLarge, PictureUnreadable
 from kakudai.image import heic, jxl
 from kakudai.image.files import read_image
 from kakudai.image.formats import sniff
@@ -83,6 +84,29 @@ def test_jpeg_xl_is_read_in_its_depth(channels: int, dtype: type, lossless: bool
     for end in (1, len(data) // 2, len(data) - 1):
         with pytest.raises(PictureUnreadable):
             read_image(data[:end])
+
+
+@pytest.mark.parametrize("bits", [4, 10, 12, 15])
+def test_jpeg_xl_of_few_bits_is_as_bright_as_it_was(bits: int) -> None:
+    imagecodecs = pytest.importorskip("imagecodecs")
+    whole = (1 << bits) - 1
+    ramp = np.linspace(0, whole, 64 * 64).round().astype(np.uint8 if bits <= 8 else np.uint16).reshape(64, 64)
+    color = read_image(imagecodecs.jpegxl_encode(ramp, lossless=True, bitspersample=bits)).color
+    full = np.iinfo(color.dtype).max
+    np.testing.assert_array_equal(color[..., 0], np.floor(ramp / whole * full + 0.5))
+
+
+@pytest.mark.parametrize("package", ["pi_heif", "imagecodecs"])
+def test_corrupt_bytes_never_raise_anything_else(package: str) -> None:
+    encoder, rng = pytest.importorskip(package), np.random.default_rng(5)
+    noise = rng.integers(0, 256, (12, 16, 3)).astype(np.uint8)
+    data = decoded(HEIC_8) if package == "pi_heif" else encoder.jpegxl_encode(noise)
+    for _ in range(300):
+        broken = bytearray(data)
+        for at in rng.integers(0, len(data), 4):
+            broken[at] = rng.integers(0, 256)
+        with contextlib.suppress(PictureError):
+            read_image(bytes(broken), max_pixels=10_000)
 
 
 @pytest.mark.parametrize("data", [decoded(HEIC_8), BARE + bytes(50)])

@@ -270,12 +270,12 @@ def test_a_pipe_is_read(tmp_path: Path) -> None:
 
 
 def test_corrupt_bytes_never_raise_anything_else() -> None:
-    """Flip bytes of every format at many places: a picture or a named error."""
+    """Flip bytes of every format that Pillow writes at many places: a picture or a named error."""
     rng = np.random.default_rng(5)
     small = Image.fromarray(NOISE[:12, :16, :3])
     tags = Image.Exif()
     tags[0x010F], tags[exif.ORIENTATION] = "Maker", 3
-    for name in FORMATS:
+    for name in (name for name in FORMATS if name not in ("heic", "jxl")):
         options = {} if name in ("bmp", "gif") else {"exif": tags}
         data = np.frombuffer(encoded(small, name, **options), np.uint8)
         for _ in range(60):

@@ -43,6 +43,15 @@ def test_memory_is_given_back(tmp_path: Path) -> None:
     assert full - resident() > 12_000_000
 
 
+def test_what_others_have_mapped_is_not_forgotten(tmp_path: Path) -> None:
+    """Changes to a private mapping exist in memory only."""
+    np.zeros((100, 100, 3), np.uint8).tofile(tmp_path / "x")
+    array = np.memmap(tmp_path / "x", np.uint8, "c", shape=(100, 100, 3))
+    array[:] = 77
+    forget(array, array[5:].transpose(1, 0, 2))
+    assert (array == 77).all()
+
+
 def test_a_disk_without_room_is_said_before_anything_is_written(tmp_path: Path, monkeypatch) -> None:
     def full(number: int, start: int, size: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")

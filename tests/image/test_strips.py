@@ -1,7 +1,11 @@
 """image/strips.py: what is written row by row is what is written whole; a DeepZoom is the picture in pieces."""
 
+import gc
 import io
 import re
+import subprocess
+import sys
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +14,7 @@ import pytest
 
 from kakudai.errors import OutputError, UsageError
 from kakudai.image import exif
+from kakudai.image import strips as strips_module
 from kakudai.image.encoding import make_plan, saver_options
 from kakudai.image.files import read_image, write_image
 from kakudai.image.formats import FORMATS
@@ -120,6 +125,48 @@ def test_a_stream_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
         write_rows(in_rows(KINDS["8"]), Full(), format="png")
 
 
+@pytest.mark.parametrize("name", ["png", "tiff", "webp", "dzi"])
+def test_a_disk_that_becomes_full_is_the_cause_that_is_said(name: str, tmp_path: Path) -> None:
+    """Of a TIFF libvips only says "write error"."""
+    code = (
+        "import resource, sys\n"
+        "import numpy as np\n"
+        "from kakudai.errors import OutputError\n"
+        "from kakudai.image.picture import Picture\n"
+        "from kakudai.image.strips import Strips\n"
+        "from kakudai.image.writing import write_rows\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "part = np.random.default_rng(0).integers(0, 256, (100, 300, 3)).astype(np.uint8)\n"
+        "strips = Strips(300, 300, Picture(part), ((part, None) for _ in range(3)))\n"
+        "try:\n"
+        "    write_rows(strips, sys.argv[1], format=sys.argv[2])\n"
+        "except OutputError as error:\n"
+        "    print(error.message)\n"
+    )
+    words = [sys.executable, "-c", code, str(tmp_path / f"x.{name}"), name]
+    result = subprocess.run(words, capture_output=True, text=True, check=False, timeout=200)
+    assert "File too large" in result.stdout, result.stdout + result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_kept_when_the_encoder_has_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even until cycles are collected: the rows of a large picture are 64 MB each."""
+    feeds: list[weakref.ref[strips_module._Feed]] = []
+
+    class Seen(strips_module._Feed):
+        def __init__(self) -> None:
+            super().__init__()
+            feeds.append(weakref.ref(self))
+
+    monkeypatch.setattr(strips_module, "_Feed", Seen)
+    gc.disable()
+    try:
+        write_rows(in_rows(KINDS["8"]), tmp_path / "x.png", format="png")
+        assert [feed() for feed in feeds] == [None]
+    finally:
+        gc.enable()
+
+
 @pytest.mark.parametrize("kind", ["8", "8a", "16", "grey"])
 def test_the_tiles_of_a_deepzoom_are_the_picture(kind: str, tmp_path: Path) -> None:
     lost = write_image(KINDS[kind], tmp_path / "x.dzi", quality=100)
@@ -145,6 +192,9 @@ def test_a_deepzoom_takes_the_place_of_an_old_one_and_of_nothing_else(tmp_path: 
     (tmp_path / "x_files/mark").write_text("old")
     write_image(KINDS["grey"], tmp_path / "x.dzi")
     assert not (tmp_path / "x_files/mark").exists()
+    (tmp_path / "z.dzi").write_text("its tiles were lost")
+    write_image(KINDS["8"], tmp_path / "z.dzi")
+    assert (tmp_path / "z_files/9").is_dir()
     (tmp_path / "y_files").mkdir()
     with pytest.raises(OutputError, match="y_files is there already"):
         write_image(KINDS["8"], tmp_path / "y.dzi")

@@ -27,7 +27,7 @@ from kakudai.cli import (
     upscale,
     waifu2x,
 )
-from kakudai.cli.report import Interrupted, report_error, say
+from kakudai.cli.report import Interrupted, Terminated, report_error, say
 from kakudai.errors import UsageError
 
 COMMANDS: dict[str, Callable[..., Any]] = {
@@ -47,7 +47,9 @@ COMMANDS: dict[str, Callable[..., Any]] = {
 }
 GROUPS = {"models": models.app, "data": data.app}
 
-DONE, FAILED, INTERRUPTED = 0, 1, 130
+DONE, FAILED, INTERRUPTED, TERMINATED = 0, 1, 130, 143
+
+ENDED = "what was finished is written, nothing else"
 
 
 def build() -> typer.Typer:
@@ -97,13 +99,16 @@ def main() -> None:
 
 def run(words: list[str]) -> int:
     """Run the program on some words and return its exit code: 0 done, 1 inputs failed, 2 wrong usage, 130
-    interrupted.
+    interrupted, 143 terminated.
     """
     try:
         command = typer.main.get_command(build())
         code = command.main(complete(take_debug(words)), prog_name="kakudai", standalone_mode=False)
     except Interrupted:
         return INTERRUPTED
+    except Terminated:
+        say(f"terminated: {ENDED}")
+        return TERMINATED
     except (KeyboardInterrupt, Abort):
         code = INTERRUPTED
     except BrokenPipeError:
@@ -112,7 +117,7 @@ def run(words: list[str]) -> int:
     except Exception as error:  # a user never sees a traceback unless it is asked for
         return report_error(error)
     if code == INTERRUPTED:  # Typer, too, makes this code of a KeyboardInterrupt
-        say("interrupted: what was finished is written, nothing else")
+        say(f"interrupted: {ENDED}")
     return code if isinstance(code, int) else DONE
 
 

@@ -1,8 +1,12 @@
 """How errors and warnings are said, and which exit code follows."""
 
+import contextlib
 import os
+import signal
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import FrameType
 
 import typer
 from typer.exceptions import TyperException
@@ -15,6 +19,38 @@ WRONG_USAGE = (UsageError, ModelError, RuntimeUnavailable, RecipeError)
 
 class Interrupted(Exception):
     """Ctrl-C was pressed, and the command has said itself what that means."""
+
+
+class Terminated(Exception):
+    """SIGTERM came, and what was unfinished is removed."""
+
+
+@contextlib.contextmanager
+def ending_at_sigterm() -> Iterator[None]:
+    """Let SIGTERM end what runs in here as Ctrl-C does, so that nothing unfinished is left.
+
+    Raises:
+        Terminated: It came.
+    """
+    came: list[int] = []
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one must not disturb the tidying
+        came.append(number)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except KeyboardInterrupt:
+        if came:
+            raise Terminated from None
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def report_error(error: Exception) -> int:

@@ -30,7 +30,7 @@ from kakudai.cli.options import (
     Strip,
     Turns,
 )
-from kakudai.cli.report import explain, printable, report_failure, say
+from kakudai.cli.report import ending_at_sigterm, explain, printable, report_failure, say
 from kakudai.cli.streams import read_standard_input, standard_output
 from kakudai.errors import KakudaiError, UsageError
 
@@ -128,7 +128,8 @@ def upscale(
         naming = Naming(output, label, extension_of(options.format), writable_extensions(), on_exists)  # type: ignore[arg-type]
         batch = Batch(upscaler, options, as_json=as_json, quiet=quiet, fail_fast=fail_fast)
         batch.note(upscaler.notes)
-        found = list(find_pictures(inputs, readable_extensions(), recursive=recursive))
+        endings = readable_extensions() | {".cbz"}  # a .zip may be anything: it has to be named
+        found = list(find_pictures(inputs, endings, recursive=recursive))
         assignments = [problem for problem in found if isinstance(problem, Assignment)]
         assignments += assign_targets([picture for picture in found if isinstance(picture, Found)], naming)
         batch.refuse(assignments)
@@ -203,8 +204,7 @@ def readable_extensions() -> frozenset[str]:
     """Return the endings that pictures in folders have."""
     from kakudai.image.formats import FORMATS
 
-    pictures = frozenset(f".{extension}" for entry in FORMATS.values() for extension in entry.extensions)
-    return pictures | {".cbz"}  # a .zip may be anything: it has to be named
+    return frozenset(f".{extension}" for entry in FORMATS.values() for extension in entry.extensions)
 
 
 def writable_extensions() -> frozenset[str]:
@@ -264,7 +264,7 @@ class Batch:
         if self.fail_fast and self.failures:
             return self._finish()
         jobs = [job for job in self._jobs(assignments) if self._make_folder(job)]
-        with Progress(len(jobs), quiet=self.quiet) as progress:
+        with ending_at_sigterm(), Progress(len(jobs), quiet=self.quiet) as progress:
             results = upscale_files(self.upscaler, jobs, self.options, progress=progress.advance)
             for result in results:
                 progress.finish(result.job)
@@ -329,11 +329,11 @@ class Batch:
             typer.echo(printable(f"{job.name} -> {target}  {pages} pages"))
 
     def _jobs(self, assignments: list[Assignment]) -> Iterator["Job"]:
-        from kakudai.engine.batch import Job
+        from kakudai.engine.batch import Job, lasting
 
         for assignment in assignments:
             if assignment.target is not None:
-                source = read_standard_input() if assignment.source == Path(STREAM) else assignment.source
+                source = read_standard_input() if assignment.source == Path(STREAM) else lasting(assignment.source)
                 target = standard_output() if assignment.target == Path(STREAM) else assignment.target
                 yield Job(source, target, str(assignment.source))
 

@@ -1,6 +1,9 @@
 """Files in, files out: read ahead, enlarge, write behind; one bad file never stops the rest."""
 
+import contextlib
+import stat
 import time
+import traceback
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -8,7 +11,7 @@ from os import PathLike
 from pathlib import Path
 from typing import BinaryIO
 
-from kakudai.engine.estimate import Estimate, check_room, folder_of, is_streamed
+from kakudai.engine.estimate import Estimate, check_costs, folder_of, is_streamed
 from kakudai.engine.frames import FrameByFrame, choose_for
 from kakudai.engine.toolbox import Chosen
 from kakudai.engine.upscaler import Report, Upscaler
@@ -37,7 +40,7 @@ class FileOptions:
         depth: 8, 10, 12 or 16 bits; None keeps the picture's where the format can.
         strip: Leave EXIF, XMP and resolution out; the colour profile stays, for without it the colours would be others.
         max_pixels: Larger inputs are refused; 0 accepts any, None what can be done with bounded memory, see
-            `read_image`. Animations may have 16 times as many in all frames.
+            `read_image` and `check_costs`. Animations may have 16 times as many in all frames.
         dither: For GIF: colours that the palette lacks become patterns; None where they would show as bands.
         still: Of animations only the first frame is taken.
     """
@@ -129,10 +132,19 @@ def upscale_file(
         WrongResult: The network returned something that is not the enlarged picture.
     """
     name = source if isinstance(source, str | Path) else "<stream>"
-    result = next(upscale_files(upscaler, [Job(source, target, str(name))], options or FileOptions()))
+    job = Job(lasting(source), target, str(name))
+    result = next(upscale_files(upscaler, [job], options or FileOptions()))
     if result.error:
         raise result.error
     return result
+
+
+def lasting(source: Source) -> Source:
+    """Return what can be opened more than once: of a pipe, what it gives; all else as it is."""
+    with contextlib.suppress(OSError, ValueError):  # whoever reads it as a picture will say so
+        if isinstance(source, str | PathLike) and stat.S_ISFIFO(Path(source).stat().st_mode):
+            return Path(source).read_bytes()
+    return source
 
 
 def upscale_files(
@@ -154,19 +166,28 @@ def upscale_files(
         while ahead is not None:
             job, reading = ahead
             ahead = _start(reader, todo, upscaler, options)
-            if _is_streamed(upscaler, job, reading, options):
+            if make := _taking_long(upscaler, job, reading, options):
                 if behind is not None:
-                    yield behind.result()
+                    yield _light(behind.result())
                     behind = None
-                yield _stream(upscaler, job, reading.result(), options, progress=progress)
+                yield _light(make(upscaler, job, reading.result(), options, progress=progress))
                 continue
             write = _enlarge(upscaler, job, reading, options, progress=progress)
             # Only now: whoever stops after an error must not find that the next picture was written all the same.
             if behind is not None:
-                yield behind.result()
+                yield _light(behind.result())
             behind = writer.submit(write)
         if behind is not None:
-            yield behind.result()
+            yield _light(behind.result())
+
+
+def _light(result: FileResult) -> FileResult:
+    """Let go of what the frames of an error hold: whoever collects errors would keep pictures, and their files."""
+    error: BaseException | None = result.error
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+    return result
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +208,7 @@ def read(job: Job, upscaler: Upscaler, options: FileOptions) -> Read | None:
         PictureError: It cannot be read.
         UsageError: There is no format of the target's name.
     """
-    if not isinstance(job.source, bytes) and is_book(job.source):
+    if is_book(job.source):
         return None
     started = time.perf_counter()
     moving = None if options.still else open_animation(job.source, max_pixels=options.max_whole)
@@ -207,11 +228,12 @@ def estimate(job: Job, found: Read, upscaler: Upscaler, options: FileOptions) ->
         WrongResult: A network does not even enlarge a piece of it.
     """
     picture = found.picture
+    entry, plan = _target_format(job, options, picture), upscaler.plan(picture.height, picture.width)
+    check_size(entry, plan.size[1], plan.size[0])
     if isinstance(picture, Animation):
         return None
-    entry, plan = _target_format(job, options, picture), upscaler.plan_picture(picture, found.chosen).plan
-    check_size(entry, plan.size[1], plan.size[0])
-    check_room(picture, plan, found.chosen.tools, entry=entry, target=job.target, options=options)
+    plan = upscaler.plan_picture(picture, found.chosen).plan
+    check_costs(picture, plan, found.chosen.tools, entry=entry, target=job.target, options=options)
     return upscaler.estimate(picture, found.chosen, entry, options)
 
 
@@ -247,19 +269,15 @@ def _enlarge(
     size: tuple[int, int] | None = None
     try:
         found = reading.result()
-        if found is None:
-            from kakudai.engine.book import upscale_book  # which enlarges its pages by this file
-
-            return lambda: upscale_book(upscaler, job, options, progress=progress)
+        assert found is not None
         picture, started = found.picture, time.perf_counter()
+        assert isinstance(picture, Picture)
         size = (picture.width, picture.height)
         height, width = upscaler.plan(picture.height, picture.width).size
         entry = _target_format(job, options, picture)
         check_target(job.target, entry.name, width, height)
-        if isinstance(picture, Animation):
-            return lambda: _animate(upscaler, job, found, options, progress=progress)
         plan = upscaler.plan_picture(picture, found.chosen).plan
-        check_room(picture, plan, found.chosen.tools, entry=entry, target=job.target, options=options)
+        check_costs(picture, plan, found.chosen.tools, entry=entry, target=job.target, options=options)
         pixels = height * width
         step = (lambda done, total: progress(job, pixels * done // total, pixels)) if progress else None
         room = Room(folder_of(job.target))
@@ -290,25 +308,38 @@ def _enlarge(
     return write
 
 
-def _is_streamed(upscaler: Upscaler, job: Job, reading: Future[Read | None], options: FileOptions) -> bool:
-    """Say whether a result is too large to be whole in memory, as soon as its picture is read."""
+def _taking_long(
+    upscaler: Upscaler, job: Job, reading: Future[Read | None], options: FileOptions
+) -> Callable[..., FileResult] | None:
+    """Return what makes a result that is not whole in memory, as soon as its picture is read; None for all others.
+
+    It is made in the thread of whoever wants it, so that an interruption ends it.
+    """
     try:
         found = reading.result()
-        if found is None or isinstance(found.picture, Animation):
-            return False
+        if found is None:
+            return _bind
+        if isinstance(found.picture, Animation):
+            return _animate
         size = upscaler.plan(found.picture.height, found.picture.width).size
-        return is_streamed(found.picture, size, _target_format(job, options, found.picture))
+        return _stream if is_streamed(found.picture, size, _target_format(job, options, found.picture)) else None
     except Exception:  # `_enlarge` meets it again, and tells
-        return False
+        return None
+
+
+def _bind(
+    upscaler: Upscaler, job: Job, _found: Read | None, options: FileOptions, *, progress: Progress | None
+) -> FileResult:
+    """Enlarge a book."""
+    from kakudai.engine.book import upscale_book  # which enlarges its pages by this file
+
+    return upscale_book(upscaler, job, options, progress=progress)
 
 
 def _stream(
     upscaler: Upscaler, job: Job, found: Read | None, options: FileOptions, *, progress: Progress | None
 ) -> FileResult:
-    """Enlarge a picture, and write rows of the result while those below are made.
-
-    This is done in the thread of whoever wants the result, so that an interruption ends it.
-    """
+    """Enlarge a picture, and write rows of the result while those below are made."""
     assert found is not None
     picture, started = found.picture, time.perf_counter()
     assert isinstance(picture, Picture)
@@ -318,7 +349,7 @@ def _stream(
         height, width = report.plan.size
         entry = _target_format(job, options, picture)
         check_target(job.target, entry.name, width, height)
-        check_room(picture, report.plan, found.chosen.tools, entry=entry, target=job.target, options=options)
+        check_costs(picture, report.plan, found.chosen.tools, entry=entry, target=job.target, options=options)
         pixels = height * width
         step = (lambda done, total: progress(job, pixels * done // total, pixels)) if progress else None
         strips = Strips(height, width, enlarging.like, enlarging.rows(step))
@@ -334,9 +365,10 @@ def _stream(
 
 
 def _animate(
-    upscaler: Upscaler, job: Job, found: Read, options: FileOptions, *, progress: Progress | None
+    upscaler: Upscaler, job: Job, found: Read | None, options: FileOptions, *, progress: Progress | None
 ) -> FileResult:
     """Enlarge and write an animation, frame by frame."""
+    assert found is not None
     animation, started = found.picture, time.perf_counter()
     assert isinstance(animation, Animation)
     size = (animation.width, animation.height)
@@ -348,6 +380,7 @@ def _animate(
     lost: list[str] = []
     try:
         entry = _target_format(job, options, animation)
+        check_target(job.target, entry.name, width, height)
         write_pieces(job.target, animation_pieces(work.frames(), entry, show, lost))
     except Exception as error:  # whatever a decoder or encoder raises
         return FileResult(job, error, size)

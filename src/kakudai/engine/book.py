@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath
 
 from kakudai.engine.batch import FailedPage, FileOptions, FileResult, Job, Progress, upscale_files
 from kakudai.engine.upscaler import Upscaler
-from kakudai.errors import KakudaiError, UsageError
-from kakudai.image.archive import BOOKS, Binding, Book, Member, open_book
+from kakudai.errors import KakudaiError, PictureUnreadable, UsageError
+from kakudai.image.archive import BOOKS, Binding, Book, Member, is_book, open_book
 from kakudai.image.formats import SNIFFED, sniff
 from kakudai.image.writing import check_place, whole_target
 
@@ -110,10 +110,16 @@ class Binder:
         for page in self._book.pages:
             data = b""
             try:
-                data = self._book.read(page)
+                data = self._unpack(page)
             except KakudaiError as error:
                 self._spoiled[page.name] = error
             yield Job(data, io.BytesIO(), page.name)
+
+    def _unpack(self, page: Member) -> bytes:
+        data = self._book.read(page)
+        if is_book(data):
+            raise PictureUnreadable("it is a book within the book", "take it out, and enlarge it by itself")
+        return data
 
     def _add(self, page: Member, result: FileResult, binding: Binding) -> None:
         """Add a page as it has become, or as it was."""

@@ -43,8 +43,8 @@ class Enlarging:
     def like(self) -> Picture:
         """A few pixels with the channels, depth and metadata of the result."""
         picture = self.picture.scaled(*self.plan.size)
-        alpha = None if picture.alpha is None else picture.alpha[:1, :1]
-        return replace(picture, color=picture.color[:1, :1], alpha=alpha)
+        alpha = None if picture.alpha is None else picture.alpha[:1, :1].copy()
+        return replace(picture, color=picture.color[:1, :1].copy(), alpha=alpha)
 
     def whole(self, progress: Callable[[int, int], None] | None, recall: Recall | None) -> Picture:
         """Return the result in one piece, in memory; see `rows`."""

@@ -24,6 +24,7 @@ from kakudai.image.encoding import encode, make_plan
 from kakudai.image.formats import DEEPZOOM, FORMATS, Format
 from kakudai.image.picture import Picture, Pixels
 from kakudai.image.spool import SMALL, forget
+from kakudai.image.writing import is_special
 
 if TYPE_CHECKING:
     from kakudai.engine.batch import FileOptions
@@ -34,6 +35,9 @@ they are made. A number of the picture, never of the machine, so that results ar
 
 PROCESS = 260 << 20
 """Bytes of memory of the program, libvips, a runtime, its networks and their tiles; measured for those shipped."""
+
+MAX_KEPT = 1_040_000_000
+"""Bytes that an encoder may keep; all else needs 260 MB besides: 65 megapixels of WebP, 29 of AVIF."""
 
 ENCODERS = {"webp": 16.0, "avif": 35.0}
 """Format -> bytes that its encoder keeps for each pixel of the result; others keep rows. Measured."""
@@ -195,14 +199,21 @@ def _starts(size: int, length: int) -> list[int]:
     return [(size - length) * (2 * index + 1) // (2 * count) for index in range(count)]
 
 
-def check_room(
+def check_costs(
     picture: Picture, plan: Plan, tools: Tools, *, entry: Format, target: object, options: "FileOptions"
 ) -> None:
-    """Refuse, before any work, a result that its disk cannot hold.
+    """Refuse, before any work, a result that its disk cannot hold, or that its encoder would keep too much of.
 
     Raises:
-        OutputError: There is not enough room.
+        OutputError: There is not enough room, or the encoder needs more than `MAX_KEPT` and `max_pixels` is not given.
     """
+    kept = ENCODERS.get(entry.name, 0.0) * plan.size[0] * plan.size[1]
+    if kept > MAX_KEPT and options.max_pixels is None:
+        raise OutputError(
+            f"the {entry.title} encoder keeps all of a picture: {plan.size[1]} x {plan.size[0]} pixels take "
+            f"{kept / 1e9:.1f} GB of memory",
+            "use --format jpeg, png or tiff, or --max-pixels 0 where there is as much memory",
+        )
     folder = folder_of(target)
     if folder is None:
         return
@@ -219,8 +230,8 @@ def check_room(
 
 
 def folder_of(target: object) -> Path | None:
-    """Return the folder that a target is, or will be, in, or the next above it that exists; None for a stream."""
-    if not isinstance(target, str | os.PathLike):
+    """Return the folder that a file is, or will be, in, or the next above it that exists; None for what is no file."""
+    if not isinstance(target, str | os.PathLike) or is_special(Path(target)):
         return None
     path = Path(os.path.realpath(target)).parent
     while not path.is_dir() and path != path.parent:

@@ -5,13 +5,14 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
 from kakudai.errors import PictureTooLarge, PictureUnreadable
-from kakudai.image import apng, gif, vips
+from kakudai.image import apng, containers, gif, vips
 from kakudai.image.formats import FORMATS, SNIFFED, Format, sniff
+from kakudai.image.heic import said
 from kakudai.image.picture import Metadata, Picture, Pixels
 from kakudai.image.reading import MAX_PIXELS, broken, opened, pixel_limit, statements, upright
 from kakudai.image.reel import Reel
@@ -73,10 +74,10 @@ class Animation:
             try:
                 reel = READERS[entry.name](file, lambda *_: None)
                 file.seek(0)
-                said = statements(file, entry, reel.fields)
+                stated = statements(file, entry, reel.fields)
                 shown = 0
                 for pixels, seconds in reel.frames:
-                    frame = upright(pixels, entry, reel.fields, replace(said, turn=reel.turn or said.turn))
+                    frame = upright(pixels, entry, reel.fields, replace(stated, turn=reel.turn or stated.turn))
                     yield Frame(replace(frame, metadata=self.metadata), seconds)
                     shown += 1
             except vips.Broken as error:
@@ -112,19 +113,19 @@ def open_animation(source: Source, *, max_pixels: int = MAX_PIXELS) -> Animation
                 return None
             _check_length(reel, name, max_pixels)
             file.seek(0)
-            said = statements(file, entry, reel.fields)
+            stated = statements(file, entry, reel.fields)
             first, _ = next(reel.frames)
         except vips.Broken as error:
             raise broken(name, entry, error) from None
-    picture = upright(first, entry, reel.fields, replace(said, turn=reel.turn or said.turn))
+    picture = upright(first, entry, reel.fields, replace(stated, turn=reel.turn or stated.turn))
     return Animation(source, name, picture.width, picture.height, reel.count, reel.plays, picture.metadata)
 
 
 def _may_move(file: BinaryIO, entry: Format) -> bool:
     """Say by the first bytes whether it is worth counting frames."""
-    head = file.read(1 << 16)
+    head = file.read(1 << 20)
     if entry.name == "png":
-        return b"acTL" in head
+        return containers.png_statements(head)[1] > 1
     if entry.name == "webp":
         return head[12:16] == b"VP8X" and len(head) > 20 and bool(head[20] & 2)
     return entry.name == "gif" or b"avis" in head[:SNIFFED]
@@ -137,7 +138,7 @@ def _check_length(reel: Reel, name: str, max_pixels: int) -> None:
         raise PictureTooLarge(
             f"{name} has {reel.count} frames of {reel.width} x {reel.height} pixels; the limit is {MAX_FRAMES} frames, "
             f"and {MAX_TIMES * max_pixels} pixels in all",
-            "raise it with --max-pixels N, or lift it with --max-pixels 0",
+            "lift it with --max-pixels 0, or take only the first frame with --still",
         )
 
 
@@ -179,7 +180,7 @@ def _avif(file: BinaryIO, check: Callable[[int, int], None]) -> Reel:
     from kakudai.image import exif
 
     data = file.read()
-    image = _said(lambda: AvifImageFile(io.BytesIO(data)))
+    image = said(lambda: AvifImageFile(io.BytesIO(data)))
     check(*image.size)
     block = image.info.get("exif")
     at = data.find(b"av1C")
@@ -194,22 +195,12 @@ def _avif(file: BinaryIO, check: Callable[[int, int], None]) -> Reel:
                 image.seek(at)
                 return np.asarray(image)
 
-            pixels = _said(read)
+            pixels = said(read)
             yield pixels.reshape(*pixels.shape[:2], -1), Fraction(image.info["duration"], 1000)
 
     turn = exif.orientation(block.removeprefix(exif.PREFIX)) if block else 1  # Pillow puts `irot` and `imir` there
     width, height = image.size
     return Reel(width, height, image.n_frames, 0, fields, frames(), turn)
-
-
-def _said(read: Callable[[], Any]) -> Any:
-    """Call Pillow; whatever it raises becomes `Broken`."""
-    try:
-        return read()
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise vips.Broken(" ".join(str(error).split()) or type(error).__name__) from None
 
 
 def _gif(file: BinaryIO, check: Callable[[int, int], None]) -> Reel:

@@ -22,6 +22,8 @@ from kakudai.image.changes import changed_part
 from kakudai.image.formats import Format
 from kakudai.image.picture import Metadata, Picture
 
+SHORTEST = Fraction(1, 100)
+"""Seconds; browsers show frames of this time or less for ten times as long."""
 IN_MEMORY = 32 << 20
 """Bytes of encoded frames that are kept in memory where the container's head states their sum; more go to the disk."""
 
@@ -92,14 +94,19 @@ class Head:
         return Metadata(icc=self.metadata.icc)
 
 
-def timed(frames: Iterator[Frame], per_second: int) -> Iterator[tuple[Picture, int]]:
+def timed(frames: Iterator[Frame], per_second: int, head: Head) -> Iterator[tuple[Picture, int]]:
     """Count times in a format's units; what is rounded off one is given to the next, so that the sum is right."""
-    owed = Fraction(0)
+    owed, least = Fraction(0), per_second // 100 + 1
+    note = f"{head.entry.title} frames of less than {least}/{per_second} s are shown for 1/10 s: some became longer"
     for frame in frames:
         exact = frame.seconds * per_second + owed
-        units = round(exact)
-        owed = exact - units
-        yield frame.picture, max(0, units)
+        units = max(0, round(exact))
+        if frame.seconds > SHORTEST and units < least:
+            units = least
+            if note not in head.notes:
+                head.notes.append(note)
+        owed = max(exact - units, Fraction(-1, 2))
+        yield frame.picture, units
 
 
 def _png(frames: Iterator[Frame], head: Head) -> Iterator[bytes]:
@@ -116,9 +123,9 @@ def _png(frames: Iterator[Frame], head: Head) -> Iterator[bytes]:
                 yield apng.chunk(name, body)
                 if name == b"IHDR":
                     yield apng.chunk(b"acTL", struct.pack(">II", head.show.count, head.show.plays))
-        time = frame.seconds.limit_denominator(65_535)
-        count, per_second = min(time.numerator, 65_535), time.denominator
-        control = struct.pack(">IIIIIHHBB", number, width, height, left, top, count, per_second, apng.KEEP, 0)
+        control = struct.pack(
+            ">IIIIIHHBB", number, width, height, left, top, *apng.fraction(frame.seconds), apng.KEEP, 0
+        )
         yield apng.chunk(b"fcTL", control)
         number += 1
         for name, body in apng.chunks(data):
@@ -137,7 +144,7 @@ def _webp(frames: Iterator[Frame], head: Head) -> Iterator[bytes]:
     before: Picture | None = None
     metadata, icc = head.metadata, head.metadata.icc
     with tempfile.SpooledTemporaryFile(IN_MEMORY) as spool:
-        for picture, milliseconds in timed(frames, 1000):
+        for picture, milliseconds in timed(frames, 1000, head):
             (top, left, height, width), part = changed_part(before, picture, even=True)
             places = (left // 2, top // 2, width - 1, height - 1, min(milliseconds, 0xFFFFFF))
             control = b"".join(value.to_bytes(3, "little") for value in places) + b"\x02"  # replaces, and stays
@@ -170,7 +177,7 @@ def _webp(frames: Iterator[Frame], head: Head) -> Iterator[bytes]:
 def _gif(frames: Iterator[Frame], head: Head) -> Iterator[bytes]:
     shots = (
         encoding.shot(replace(picture, metadata=head.metadata), head.notes, hundredths)
-        for picture, hundredths in timed(frames, 100)
+        for picture, hundredths in timed(frames, 100, head)
     )
     yield from gif.write(shots, head.show.count, head.show.plays, head.show.dither, head.notes)
 
@@ -179,7 +186,7 @@ def _avif(frames: Iterator[Frame], head: Head) -> Iterator[bytes]:
     """Write an AVIF sequence by Pillow, which asks for the frames one after the other."""
     from PIL import Image
 
-    pictures = timed(frames, 1000)
+    pictures = timed(frames, 1000, head)
     durations: list[int] = []
     picture, milliseconds = next(pictures)
 

@@ -72,6 +72,14 @@ def chunks(data: memoryview) -> Iterator[tuple[bytes, memoryview]]:
         position += 12 + length
 
 
+def fraction(seconds: Fraction) -> tuple[int, int]:
+    """Return the numerator and denominator nearest to a time, both of 16 bits; at most 65,535 seconds."""
+    most = 65_535
+    seconds = min(seconds, Fraction(most))
+    near = seconds.limit_denominator(int(most / max(seconds, Fraction(1))))
+    return near.numerator, near.denominator
+
+
 def read(file: BinaryIO, check: Callable[[int, int], None]) -> Reel:
     """Open an animated PNG.
 

@@ -5,10 +5,12 @@ import io
 import os
 import re
 import stat
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
@@ -27,6 +29,9 @@ MAX_RATIO = 100
 """How many times its size a book may unpack to; pictures are compressed already, and hardly get smaller."""
 HARMLESS = 256 << 20
 """Bytes that any book may unpack to."""
+
+PIECE = 4096
+"""Bytes that are unpacked at a time: asked for all, zipfile unpacks what there is, whatever size was stated."""
 
 SPOILED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, RuntimeError, ValueError)
 """What reading a damaged member raises."""
@@ -70,13 +75,16 @@ class Book:
         """Unpack a file.
 
         Raises:
-            PictureUnreadable: It is damaged.
+            PictureUnreadable: It is damaged, or packed as books are not: zipfile unpacks 4 KB of bzip2 to gigabytes.
             PictureTooLarge: It is too large.
         """
+        if member.info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise PictureUnreadable("it is neither stored nor deflated", "unpack the book, and pack it as plain ZIP")
         if member.info.file_size > MAX_FILE:
             raise PictureTooLarge(f"it has {member.info.file_size} bytes; the limit is {MAX_FILE}", "unpack the book")
         try:
-            return self.archive.read(member.info)
+            with self.archive.open(member.info) as file:
+                return b"".join(iter(partial(file.read, PIECE), b""))
         except SPOILED as error:
             raise PictureUnreadable(f"it is damaged: {error}", "copy or download the book again") from None
 
@@ -84,7 +92,7 @@ class Book:
 def is_book(source: str | os.PathLike[str] | bytes) -> bool:
     """Say whether a file begins as a ZIP does."""
     try:
-        with opened(source, repr(source)[:80]) as file:
+        with opened(source, "the file") as file:
             return file.read(4) in (b"PK\3\4", b"PK\5\6")
     except PictureError:  # whoever reads it as a picture will say so
         return False
@@ -151,7 +159,8 @@ def _harm(name: str, path: PurePosixPath, info: zipfile.ZipInfo) -> str:
         return "it is a link"
     if not path.parts or path.is_absolute() or ".." in path.parts or re.match("[A-Za-z]:", name):
         return "its name leads outside of the book"
-    return "" if name.isprintable() else "its name is not readable"
+    strange = any(unicodedata.category(letter) in ("Cc", "Cs") for letter in name)  # control codes, halves of letters
+    return "its name is not readable" if strange else ""
 
 
 class Binding:
@@ -189,5 +198,5 @@ class Binding:
         self._names.add(name)
         info = zipfile.ZipInfo(name, member.info.date_time)
         info.compress_type = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
-        info.external_attr = member.info.external_attr
+        info.create_system, info.external_attr = member.info.create_system, member.info.external_attr
         self._archive.writestr(info, data)

@@ -42,8 +42,8 @@ def whole_folder(path: Path) -> Iterator[Path]:
     try:
         new = beside / path.name
         yield new
-        if path.exists():
-            path.unlink()  # tiles without it are no picture; with it, half of them would look like one
+        path.unlink(missing_ok=True)  # tiles without it are no picture; with it, half of them would look like one
+        if tiles.exists():
             tiles.replace(beside / "old")
         tiles_of(new).replace(tiles)
         new.replace(path)

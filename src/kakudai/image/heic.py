@@ -30,14 +30,16 @@ def decode(file: BinaryIO, check: Check) -> tuple[Pixels, Fields]:
     import pi_heif
 
     image: Any = said(lambda: pi_heif.open_heif(file, convert_hdr_to_8bit=False))
-    width, height = image.size
+    width, height = said(lambda: image.size)
     check(width, height, BYTES * width * height)
-    if image.premultiplied_alpha:
+    if said(lambda: image.premultiplied_alpha):
         raise Broken("its colours are multiplied by its alpha, which is not supported")
     pixels = said(lambda: np.array(image))  # a copy: what is behind it goes with the image
     if pixels.dtype not in (np.uint8, np.uint16):
         raise Broken(f"samples of type {pixels.dtype} are not supported")
-    info = image.info
+    if pixels.shape[:2] != (height, width):
+        raise Broken(f"it has {pixels.shape[1]} x {pixels.shape[0]} pixels and states {width} x {height}")
+    info = said(lambda: image.info)
     fields = Fields(info.get("icc_profile"), info.get("exif"), info.get("xmp"), None, 1)
     return pixels.reshape(height, width, -1), fields
 

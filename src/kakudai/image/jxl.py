@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from kakudai.image.heic import Check, needed, said
-from kakudai.image.picture import Pixels
+from kakudai.image.picture import Pixels, full_scale
 from kakudai.image.vips import Broken, Fields
 
 SIGNATURE = b"\0\0\0\x0cJXL \r\n\x87\n"
@@ -34,12 +34,14 @@ class Header:
         height: Likewise.
         srgb: Its colours are sRGB.
         premultiplied: Its colours are multiplied by its alpha.
+        bits: Of a sample.
     """
 
     width: int
     height: int
     srgb: bool
     premultiplied: bool
+    bits: int = 8
 
 
 class Bits:
@@ -89,9 +91,18 @@ def decode(file: BinaryIO, check: Check) -> tuple[Pixels, Fields]:
     pixels = pixels[..., None] if pixels.ndim == 2 else pixels
     if pixels.ndim != 3 or pixels.shape[2] > 4 or pixels.dtype not in (np.uint8, np.uint16, np.float32):
         raise Broken(f"an array of shape {pixels.shape} and type {pixels.dtype} is not supported")
+    pixels = _in_full_range(pixels, header.bits)
     notes = () if header.srgb else ("the colour profile of JPEG XL is not read: its values were taken as sRGB",)
     block = found.get(b"Exif", b"")[4:] or None
     return pixels, Fields(None, block, found.get(b"xml "), None, 1, notes)
+
+
+def _in_full_range(pixels: Pixels, bits: int) -> Pixels:
+    """Scale whole numbers: imagecodecs gives those of 10 bits as 0 to 1023."""
+    whole, full = (1 << bits) - 1, full_scale(pixels.dtype)
+    if pixels.dtype.kind == "f" or whole >= full:
+        return pixels
+    return ((pixels.astype(np.uint32) * np.uint32(full) + whole // 2) // whole).astype(pixels.dtype)
 
 
 def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
@@ -140,12 +151,12 @@ def read_header(codestream: bytes) -> Header:
             bits.choice((0, 1), (0, 1001), (8, 1), (10, 1))
             bits.choice((0, 0), (3, 0), (16, 0), (32, 0))
             bits.take(1)
-    _depth(bits)
+    depth = _depth(bits)
     bits.take(1)
     channels = bits.choice((0, 0), (0, 1), (4, 2), (12, 1))
     premultiplied = sum(_is_premultiplied(bits) for _ in range(channels)) > 0
     bits.take(1)
-    return Header(width, height, _is_srgb(bits), premultiplied)
+    return Header(width, height, _is_srgb(bits), premultiplied, depth)
 
 
 def _is_srgb(bits: Bits) -> bool:
@@ -176,12 +187,13 @@ def _size(bits: Bits) -> tuple[int, int]:
     return (height * RATIOS[ratio][0] // RATIOS[ratio][1] if ratio else side()), height
 
 
-def _depth(bits: Bits) -> None:
+def _depth(bits: Bits) -> int:
+    """Return the bits of a sample."""
     if bits.take(1):
-        bits.choice((0, 32), (0, 16), (0, 24), (6, 1))
-        bits.take(4)
-    else:
-        bits.choice((0, 8), (0, 10), (0, 12), (6, 1))
+        depth = bits.choice((0, 32), (0, 16), (0, 24), (6, 1))
+        bits.take(4)  # of the exponent
+        return depth
+    return bits.choice((0, 8), (0, 10), (0, 12), (6, 1))
 
 
 def _is_premultiplied(bits: Bits) -> bool:

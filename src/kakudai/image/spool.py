@@ -27,6 +27,10 @@ SMALL = 128 << 20
 ZEROS = bytes(1 << 20)
 
 
+class Spooled(mmap.mmap):
+    """A file that was made here. To `forget` a mapping of somebody else could lose what was written into it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Room:
     """Where arrays go that are too large for memory.
@@ -56,7 +60,7 @@ class Room:
         try:
             with tempfile.TemporaryFile(dir=self.folder) as file:
                 _reserve(file.fileno(), size)
-                return np.frombuffer(mmap.mmap(file.fileno(), size), kind).reshape(shape)
+                return np.frombuffer(Spooled(file.fileno(), size), kind).reshape(shape)
         except OSError as error:
             raise OutputError(
                 f"no room for {size} bytes of pixels in {self.folder or tempfile.gettempdir()}: {error.strerror}",
@@ -78,18 +82,18 @@ def _reserve(number: int, size: int) -> None:
                 raise
         else:
             return
-    for start in range(0, size, len(ZEROS)):
-        os.write(number, ZEROS[: size - start])
+    while size:
+        size -= os.write(number, ZEROS[:size])
 
 
-def mapping_of(array: Pixels) -> mmap.mmap | None:
-    """Return the file that an array, or what it is a view of, is mapped from; None where it is in memory."""
+def mapping_of(array: Pixels) -> Spooled | None:
+    """Return the file of a `Room` that an array, or what it is a view of, is mapped from; None for all others."""
     base: object = array
     while isinstance(base, np.ndarray):
         base = base.base
     if isinstance(base, memoryview):
         base = base.obj
-    return base if isinstance(base, mmap.mmap) else None
+    return base if isinstance(base, Spooled) else None
 
 
 def forget(*arrays: Pixels | None) -> None:

@@ -4,6 +4,7 @@ libvips compresses while rows arrive. It reads them as a PNG stream without comp
 of all that it reads from a stream, only that holds any size. Samples of more than a byte travel as bytes.
 """
 
+import contextlib
 import os
 import queue
 import shutil
@@ -91,7 +92,9 @@ def write_strips(
     shape = (strips.height, strips.width, bands)
 
     def encode(feed: "_Feed") -> tuple[str, ...]:
-        image = as_written(_received(feed, bands, kind), kind, like.metadata, entry)
+        source = libvips().SourceCustom()  # libvips calls it as long as the image lives, and does not keep it
+        source.on_read(feed.take)
+        image = as_written(_received(source, bands, kind), kind, like.metadata, entry)
         image, metadata, notes = carried(image, like.metadata, entry)
         return (*notes, *_save(image, metadata, entry, _Job(plan, shape, kind), target))
 
@@ -148,7 +151,6 @@ class _Feed:
         self._coming: queue.Queue[bytes] = queue.Queue(2)
         self._rest = memoryview(b"")
         self._ended = False
-        self.source: Any = None
 
     def give(self, data: bytes, thread: threading.Thread) -> bool:
         """Hand over bytes, none for the end; say whether they will be read."""
@@ -202,13 +204,12 @@ def _fed(encode: Callable[[_Feed], tuple[str, ...]], pieces: Iterator[bytes], en
     return results[0]
 
 
-def _received(feed: _Feed, bands: int, dtype: np.dtype[Any]) -> Any:
-    """Return the libvips image of what comes."""
-    vips = libvips()
-    vips.vips_lib.vips_error_clear()
-    feed.source = vips.SourceCustom()  # libvips calls it as long as the image lives, and does not keep it
-    feed.source.on_read(feed.take)
-    image = vips.Image.pngload_source(feed.source, access="sequential", fail_on="error")
+def _received(source: Any, bands: int, dtype: np.dtype[Any]) -> Any:
+    """Return the libvips image of what comes.
+
+    libvips' list of complaints is not emptied before: those on a picture that is being decoded meanwhile are in it.
+    """
+    image = libvips().Image.pngload_source(source, access="sequential", fail_on="error", unlimited=True)
     if dtype.itemsize == 1:
         return image
     return image.copy(format="ushort" if dtype.itemsize == 2 else "float", bands=1).bandfold(factor=bands)
@@ -219,7 +220,8 @@ def _save(image: Any, metadata: Metadata, entry: Format, job: _Job, target: Path
     options = saver_options(entry, job.plan, job.shape[0] * job.shape[1], job.bytes)
     keep = "icc|xmp|exif" if image.get_typeof(EXIF) else "icc|xmp"
     if isinstance(target, Path):
-        return deepzoom.save(image, metadata, target, options)
+        with _telling_why(target):
+            return deepzoom.save(image, metadata, target, options)
     if entry.name == "tiff":
         return _save_tiff(image, metadata, job, target, options | {"keep": keep})
     if entry.name in ("png", "jpeg"):
@@ -254,7 +256,7 @@ def _save_behind_head(
                 head.extend(data)
                 if len(head) >= HEAD:
                     flush()
-        except OSError as error:
+        except Exception as error:  # whatever a stream raises: libvips knows only that it failed
             failed.append(error)
             return -1
         return len(data)
@@ -271,6 +273,22 @@ def _save_behind_head(
         raise
 
 
+@contextlib.contextmanager
+def _telling_why(path: Path) -> Iterator[None]:
+    """Find the cause where libvips only says that it could not write: the system tells it to whoever writes more there.
+
+    Raises:
+        OSError: The cause.
+    """
+    try:
+        yield
+    except libvips().Error:
+        with path.open("ab", buffering=0) as file:
+            for _ in range(2):  # what is written only in part is no error yet
+                file.write(bytes(1 << 20))
+        raise
+
+
 def _save_tiff(image: Any, metadata: Metadata, job: _Job, file: BinaryIO, options: dict[str, Any]) -> tuple[str, ...]:
     """Encode into a tiled TIFF. What has no name, or cannot be written twice, is written from a copy."""
     dpi = containers.plausible(metadata.resolution)
@@ -281,10 +299,12 @@ def _save_tiff(image: Any, metadata: Metadata, job: _Job, file: BinaryIO, option
     block = exif.fitted(metadata.exif, job.shape[1], job.shape[0], dpi, add=False)
     name = getattr(file, "name", None)
     if isinstance(name, str | os.PathLike) and Path(name).is_file():
-        image.tiffsave(os.fspath(name), **options)
+        with _telling_why(Path(name)):
+            image.tiffsave(os.fspath(name), **options)
         return containers.add_to_tiff(Path(name), dpi, block)
     with tempfile.NamedTemporaryFile(suffix=".tif") as copy:
-        image.tiffsave(copy.name, **options)
+        with _telling_why(Path(copy.name)):
+            image.tiffsave(copy.name, **options)
         notes = containers.add_to_tiff(Path(copy.name), dpi, block)
         with Path(copy.name).open("rb") as finished:
             shutil.copyfileobj(finished, file)

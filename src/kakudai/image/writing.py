@@ -93,7 +93,7 @@ def write_rows(
     entry = check_target(target, format, strips.width, strips.height)
     write = partial(write_strips, strips, entry=entry, quality=quality, depth=depth, strip=strip)
     if entry is DEEPZOOM and isinstance(target, str | os.PathLike):
-        with failing_as_output_error(target), whole_folder(Path(os.path.realpath(target))) as path:
+        with failing_as_output_error(target), whole_folder(_resolved(target)) as path:
             return write(path)
     with whole_target(target) as file:
         return write(file)
@@ -119,7 +119,7 @@ def whole_target(target: str | os.PathLike[str] | BinaryIO) -> Iterator[BinaryIO
     """
     with failing_as_output_error(target):
         if isinstance(target, str | os.PathLike):
-            with whole_file(Path(os.path.realpath(target))) as file:
+            with whole_file(_resolved(target)) as file:
                 yield file
         else:
             yield target
@@ -177,7 +177,7 @@ def check_place(path: str | os.PathLike[str]) -> None:
         OutputError: The folder cannot be written, or the file cannot be replaced.
     """
     with failing_as_output_error(path):
-        _probe(Path(os.path.realpath(path)))
+        _probe(_resolved(path))
 
 
 def _probe(path: Path) -> None:
@@ -186,7 +186,7 @@ def _probe(path: Path) -> None:
         raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
     if path.exists() and not os.access(path, os.W_OK):
         raise OSError(errno.EACCES, os.strerror(errno.EACCES))
-    if not _is_special(path):
+    if not is_special(path):
         with _temporary(path):
             pass
 
@@ -209,9 +209,15 @@ def failing_as_output_error(target: Any) -> Iterator[None]:
         ) from None
 
 
-def _is_special(path: Path) -> bool:
+def is_special(path: Path) -> bool:
     """Tell whether the path is a device or pipe, as /dev/stdout is: to be written, never replaced."""
     return path.exists() and not stat.S_ISREG(path.stat().st_mode)
+
+
+def _resolved(target: str | os.PathLike[str]) -> Path:
+    """Return the file that a path leads to. A pipe is left as it is named: its links may end at what is no path."""
+    path = Path(target)
+    return path if is_special(path) else Path(os.path.realpath(path))
 
 
 @contextlib.contextmanager
@@ -228,7 +234,7 @@ def _temporary(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """Yield a new file that takes the place of `path`, and its permissions, when the block ends without an error."""
-    if _is_special(path):
+    if is_special(path):
         with path.open("wb") as file:
             yield file
         return

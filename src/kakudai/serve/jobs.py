@@ -24,6 +24,7 @@ MEDIA_TYPES = {
     "webp": "image/webp",
     "tiff": "image/tiff",
     "avif": "image/avif",
+    "gif": "image/gif",
 }
 """Format -> what a result of it is sent as."""
 
@@ -95,7 +96,8 @@ class Job:
     def format(self) -> str:
         """Name of the result's format: what was asked, or that of the picture, or png where nobody writes that."""
         own = self.header.format
-        return self.options.format or (own if FORMATS[own].saver else "png")
+        # Of an animation the first frame is taken: its colours need no palette.
+        return self.options.format or (own if FORMATS[own].saver and own != "gif" else "png")
 
     @property
     def file_name(self) -> str:
