@@ -76,6 +76,13 @@ def test_clipped_and_coarse_tones_are_not_taken_for_jpeg(photograph: Pixels, dra
         assert find_grid(areas(image // 8 * 8)) is None
 
 
+@pytest.mark.parametrize("width", [4, 12, 40])
+def test_a_soft_dot_on_black_is_not_taken_for_jpeg(width: int) -> None:
+    y, x = np.mgrid[:48, :64]
+    dot = 255 * np.exp(-((y - 17.3) ** 2 + (x - 40.6) ** 2) / width)
+    assert find_grid(areas(dot.round().astype(np.uint8)[..., None].repeat(3, 2))) is None
+
+
 @pytest.mark.parametrize("times", [1, 2, 3, 4, 6])
 def test_pixel_art_is_not_taken_for_jpeg(times: int) -> None:
     """Squares of a few flat tones have coefficients that are multiples of something."""

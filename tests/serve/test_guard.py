@@ -105,8 +105,6 @@ def test_networks_are_served_for_the_page_and_kept_by_browsers(server: Running) 
 
 
 def test_files_of_the_page_have_types_and_are_kept_by_browsers(server: Running) -> None:
-    if not (FOLDER / "index.html").exists():
-        pytest.skip("the page is not there yet")
     none = {"Authorization": ""}
     assert server.http.get("/", headers=none).headers["content-type"] == "text/html; charset=utf-8"
     for path in [path for path in FOLDER.rglob("*") if path.suffix in TYPES and path.is_file()]:

@@ -41,6 +41,10 @@ FEWEST = 4
 MOST = 6000
 """Squares that are looked at."""
 
+LOWEST = 5
+"""Quality below which pixels alone are not believed: nearly all steps are 255 there, few coefficients reach one, and a
+soft dot on black looks like that."""
+
 CERTAIN = 4.0
 """Evidence per square from which the grid is believed although little vanished, if no pixel was cut off: pictures of
 nothing but black and white look like multiples of anything."""
@@ -103,6 +107,8 @@ def find_grid(areas: Sequence[Area], stated: NDArray[np.int64] | None = None) ->
             continue
         found = coefficients(cut)
         steps = likeliest_steps(found, stated if phase == (0, 0) else None, cut_off=lost)
+        if stated is None and steps.quality < LOWEST:
+            continue
         if steps.evidence > (LIKELY if stands_out else CERTAIN) * len(found):
             colour = colour_of(areas, phase) if stated is None else None
             grid = Grid(phase[1], phase[0], steps.quality, *((colour.chroma, colour.quality) if colour else ()))
