@@ -1,4 +1,4 @@
-"""engine/batch.py: results in order, one bad file never stops the rest, and nothing is written unasked."""
+"""engine/batch.py, intake.py, making.py: results in order, one bad file never stops the rest, no file unasked."""
 
 import io
 import threading
@@ -11,8 +11,9 @@ import pytest
 from tests.small_models import nearest, spoiled
 from tests.upscalers import session_of
 
-from kakudai.engine import batch
-from kakudai.engine.batch import FileOptions, Job, upscale_file, upscale_files
+from kakudai.engine import intake, making
+from kakudai.engine.batch import upscale_file, upscale_files
+from kakudai.engine.job import FileOptions, Job
 from kakudai.engine.upscaler import Upscaler
 from kakudai.errors import OutputError, PictureNotFound, PictureTooLarge, PictureUnreadable, UsageError, WrongResult
 from kakudai.image.files import read_image, write_image
@@ -71,7 +72,7 @@ def test_a_picture_s_time_is_its_own(upscaler: Upscaler, jobs: list[Job], monkey
 
 def test_one_bad_file_never_stops_the_rest(upscaler: Upscaler, jobs: list[Job], tmp_path: Path, monkeypatch) -> None:
     """Whatever goes wrong, also what nobody thought of."""
-    read, write = batch.read_image, batch.write_image
+    read, write = intake.read_image, making.write_image
 
     def read_or_burst(source, **options):
         if source == jobs[2].source:
@@ -83,8 +84,8 @@ def test_one_bad_file_never_stops_the_rest(upscaler: Upscaler, jobs: list[Job], 
             raise ZeroDivisionError("a mistake in an encoder")
         return write(picture, target, **options)
 
-    monkeypatch.setattr(batch, "read_image", read_or_burst)
-    monkeypatch.setattr(batch, "write_image", write_or_burst)
+    monkeypatch.setattr(intake, "read_image", read_or_burst)
+    monkeypatch.setattr(making, "write_image", write_or_burst)
     jobs[0].source.write_bytes(b"not a picture")
     jobs[1] = Job(tmp_path / "missing.png", jobs[1].target, "missing")
     results = list(upscale_files(upscaler, jobs, OPTIONS))
@@ -132,7 +133,7 @@ def test_jobs_are_taken_one_ahead_and_no_further(upscaler: Upscaler, jobs: list[
 
 def test_reading_goes_on_while_the_network_runs(upscaler: Upscaler, jobs: list[Job], monkeypatch) -> None:
     second_is_being_read = threading.Event()
-    read, run = batch.read_image, session_of(upscaler).run
+    read, run = intake.read_image, session_of(upscaler).run
 
     def noticed(source, **options):
         if source == jobs[1].source:
@@ -143,7 +144,7 @@ def test_reading_goes_on_while_the_network_runs(upscaler: Upscaler, jobs: list[J
         assert second_is_being_read.wait(10)
         return run(x)
 
-    monkeypatch.setattr(batch, "read_image", noticed)
+    monkeypatch.setattr(intake, "read_image", noticed)
     monkeypatch.setattr(session_of(upscaler), "run", waits)
     assert all(result.error is None for result in upscale_files(upscaler, jobs[:2], OPTIONS))
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from tests.small_models import nearest
 
-from kakudai.engine.batch import FileOptions, FileResult, Job, upscale_files
+from kakudai.engine.batch import upscale_files
+from kakudai.engine.job import FileOptions, FileResult, Job
 from kakudai.engine.upscaler import Upscaler
 from kakudai.errors import KakudaiError, PictureTooLarge, PictureUnreadable, UsageError
 from kakudai.image import archive

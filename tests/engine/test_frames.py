@@ -16,8 +16,10 @@ from tests.animations import animated, moving_square, swing
 from tests.small_models import convolutional, nearest, spoiled
 from tests.upscalers import session_of
 
-from kakudai.engine.batch import FileOptions, Job, estimate, read, upscale_file, upscale_files
+from kakudai.engine.batch import upscale_file, upscale_files
 from kakudai.engine.frames import FrameByFrame, choose_for, one_ahead
+from kakudai.engine.intake import estimate, read
+from kakudai.engine.job import FileOptions, Job
 from kakudai.engine.recall import Recall
 from kakudai.engine.upscaler import Upscaler
 from kakudai.errors import OutputError, PictureUnreadable, WrongResult

@@ -13,8 +13,9 @@ import pytest
 from tests.small_models import convolutional, nearest
 from tests.upscalers import give_session, session_of
 
-from kakudai.engine import batch, estimate, loaded
-from kakudai.engine.batch import FileOptions, Job, upscale_file, upscale_files
+from kakudai.engine import estimate, intake, loaded
+from kakudai.engine.batch import upscale_file, upscale_files
+from kakudai.engine.job import FileOptions, Job
 from kakudai.engine.upscaler import Upscaler
 from kakudai.errors import OutputError, PictureTooLarge, WrongResult
 from kakudai.image import reading
@@ -35,7 +36,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def streamed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let all arrays lie in files, and all results be written row by row, as those of large pictures."""
     monkeypatch.setattr(estimate, "STREAMED", 0)
-    monkeypatch.setattr(batch, "Room", lambda folder: Room(folder, 0))
+    monkeypatch.setattr(intake, "Room", lambda folder: Room(folder, 0))
 
 
 def upscaler(model: Path, scale: float = 2, tile: int = 32) -> Upscaler:
@@ -65,7 +66,7 @@ def test_rows_that_are_written_at_once_are_the_picture(
     with upscaler(model, scale, tile=0) as whole:
         before = upscale_file(whole, tmp_path / "in.png", tmp_path / "whole.png")
     monkeypatch.setattr(estimate, "STREAMED", 0)
-    monkeypatch.setattr(batch, "Room", lambda folder: Room(folder, 0))
+    monkeypatch.setattr(intake, "Room", lambda folder: Room(folder, 0))
     with upscaler(model, scale) as rows:
         after = upscale_file(rows, tmp_path / "in.png", tmp_path / "rows.png")
     assert (tmp_path / "whole.png").read_bytes() == (tmp_path / "rows.png").read_bytes()
@@ -188,7 +189,7 @@ def test_a_wrong_row_leaves_nothing(
             made.append(weakref.ref(mapping_of(array)))
             return array
 
-    monkeypatch.setattr(batch, "Room", lambda folder: Watched(folder, 0))
+    monkeypatch.setattr(intake, "Room", lambda folder: Watched(folder, 0))
     write_image(Picture(noise(300, 70)), tmp_path / "in.png")
     jobs = [Job(tmp_path / "in.png", tmp_path / name, number) for number in "12"]
     with upscaler(model) as up:
@@ -263,9 +264,9 @@ def test_an_interruption_leaves_nothing(name: str, number: str, expected: int, t
     write_image(Picture(noise(3000, 300)), tmp_path / "in.png")
     code = (
         "import os, signal, sys\n"
-        "from kakudai.engine import batch, estimate, passes\n"
+        "from kakudai.engine import estimate, intake, passes\n"
         "from kakudai.image.spool import Room\n"
-        "estimate.STREAMED = 0\nbatch.Room = lambda folder: Room(folder, 0)\n"
+        "estimate.STREAMED = 0\nintake.Room = lambda folder: Room(folder, 0)\n"
         "fill, calls = passes.Pass._fill, []\n"
         "def counted(self, *words):\n"
         "    calls.append(1)\n"
@@ -318,7 +319,7 @@ def test_the_size_of_a_result_is_estimated_from_the_picture(target: str, shared:
     path = shared / "data/test/Set14/img_001.png"
     with Upscaler(2, runtime="onnxruntime") as up:
         picture = read_image(path)
-        guess = up.estimate(picture, up.choose(picture), batch.find_output_format(target), FileOptions())
+        guess = up.estimate(picture, up.choose(picture), intake.find_output_format(target), FileOptions())
         upscale_file(up, path, tmp_path / f"x.{target}")
     size = (tmp_path / f"x.{target}").stat().st_size
     assert size / 2 < guess.disk < 2 * size

@@ -13,7 +13,7 @@ from tests.serve.running import Running, drawing, encoded, name_of
 
 import kakudai
 from kakudai.cli.main import run
-from kakudai.cli.upscale import size_label
+from kakudai.cli.wishes import size_label
 from kakudai.models.shipped import STYLES, restores
 from kakudai.serve.options import Options
 

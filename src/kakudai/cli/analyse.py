@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kakudai.cli.endings import readable_extensions
 from kakudai.cli.inputs import STREAM, Assignment, Found, find_pictures
 from kakudai.cli.options import AsJson, Inputs, MaxPixels
 from kakudai.cli.report import printable, report_failure, say
 from kakudai.cli.streams import read_standard_input
-from kakudai.cli.upscale import readable_extensions
 from kakudai.errors import PictureUnreadable, UsageError
 
 if TYPE_CHECKING:

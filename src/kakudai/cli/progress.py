@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kakudai.cli.report import printable, say
 
 if TYPE_CHECKING:
-    from kakudai.engine.batch import Job
+    from kakudai.engine.job import Job
 
 
 class Progress:

@@ -9,8 +9,11 @@ from typing import Annotated, Literal
 
 import typer
 
+from kakudai.cli.batch import Batch
+from kakudai.cli.endings import extension_of, readable_extensions, writable_extensions
 from kakudai.cli.inputs import Assignment, Found, Naming, assign_targets, find_pictures
-from kakudai.cli.upscale import Batch, check_options, extension_of, readable_extensions, writable_extensions
+from kakudai.cli.results import Results
+from kakudai.cli.wishes import check_options
 from kakudai.errors import OutputExists, PictureNotFound, UsageError
 
 METHODS = {
@@ -139,7 +142,7 @@ def waifu2x(
 
     Example: kakudai waifu2x -i small.png -o large.png -n 1 -s 2 -m models-cunet
     """
-    from kakudai.engine.batch import FileOptions
+    from kakudai.engine.job import FileOptions
     from kakudai.engine.upscaler import Upscaler
     from kakudai.image.formats import find_output_format
 
@@ -159,13 +162,14 @@ def waifu2x(
         order.scale, model=order.model, denoise=order.denoise, style=style, tile=parse_tile_size(tile_size),
         tta=tta_level if tta else 1, threads=threads,
     ) as upscaler:  # fmt: skip
-        batch = Batch(upscaler, options, as_json=False, quiet=False, fail_fast=False)
+        results = Results(as_json=False, quiet=False)
+        batch = Batch(upscaler, options, results, fail_fast=False)
         meaningless = {
             "-g": gpu not in (None, "-1"), "-j": jobs, "--batch-size": batch_size, "--image-lib": image_lib,
             "--disable-amp": disable_amp, "-force_cudnn": force_cudnn, "-y": yes, "-v": verbose,
         }  # fmt: skip
-        batch.note([*order.notes, *upscaler.notes])
-        batch.note(f"{word} means nothing here: {WHY[word]}" for word, given in meaningless.items() if given)
+        results.note([*order.notes, *upscaler.notes])
+        results.note(f"{word} means nothing here: {WHY[word]}" for word, given in meaningless.items() if given)
         naming = Naming(
             output if single else f"{output}/" if output else None, _label(method, order), extension_of(kind),
             writable_extensions(), "skip" if resume else "overwrite",

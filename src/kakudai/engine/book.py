@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path, PurePosixPath
 
-from kakudai.engine.batch import FailedPage, FileOptions, FileResult, Job, Progress, upscale_files
+from kakudai.engine.batch import upscale_files
+from kakudai.engine.job import FailedPage, FileOptions, FileResult, Job, Progress
 from kakudai.engine.upscaler import Upscaler
 from kakudai.errors import KakudaiError, PictureUnreadable, UsageError
 from kakudai.image.archive import BOOKS, Binding, Book, Member, is_book, open_book

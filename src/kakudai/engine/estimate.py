@@ -4,11 +4,13 @@ Time is that of a piece of the picture, measured; disk that of pieces of it, enc
 """
 
 import math
+import operator
 import os
 import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +29,7 @@ from kakudai.image.spool import SMALL, forget
 from kakudai.image.writing import is_special
 
 if TYPE_CHECKING:
-    from kakudai.engine.batch import FileOptions
+    from kakudai.engine.job import FileOptions
 
 STREAMED = 192_000_000
 """Bytes of a result up to which it is whole in memory: 64 megapixels of 8-bit colour. Larger ones are written while
@@ -37,9 +39,9 @@ PROCESS = 260 << 20
 """Bytes of memory of the program, libvips, a runtime, its networks and their tiles; measured for those shipped."""
 
 MAX_KEPT = 1_040_000_000
-"""Bytes that an encoder may keep; all else needs 260 MB besides: 65 megapixels of WebP, 29 of AVIF."""
+"""Bytes that an encoder may keep; all else needs 260 MB besides: 65 megapixels of WebP, 29 of AVIF, 23 of GIF."""
 
-ENCODERS = {"webp": 16.0, "avif": 35.0}
+ENCODERS = {"webp": 16.0, "avif": 35.0, "gif": 44.0}
 """Format -> bytes that its encoder keeps for each pixel of the result; others keep rows. Measured."""
 
 SQUARE, SQUARES = 256, 4
@@ -75,14 +77,14 @@ class Sizes:
 
     Args:
         before: Of the decoded picture.
-        between: Of the largest picture between two networks, or before the last resize.
+        between: Of all other arrays that there are at the same time, see `arrays_between`.
         after: Of the result.
         pixels: Of the result.
         band: Of one row of tiles of it.
     """
 
     before: int
-    between: int
+    between: tuple[int, ...]
     after: int
     pixels: int
     band: int
@@ -90,34 +92,73 @@ class Sizes:
     @classmethod
     def of(cls, picture: Picture, plan: Plan, tools: Tools) -> "Sizes":
         """Work them out."""
-        channels = picture.channels + (picture.alpha is not None)
-        sample = picture.color.dtype.itemsize
-        stages, factor = [], 1
-        for loaded in tools.steps(plan):
-            factor *= loaded.model.scale
-            stages.append(picture.height * picture.width * factor**2 * channels * max(2, sample))
-        if stages and plan.size == (picture.height * factor, picture.width * factor):
-            stages.pop()
-        pixels, before = plan.size[0] * plan.size[1], picture.height * picture.width * channels * sample
-        band = min(LARGEST_BAND, 512 * plan.size[1] * channels * sample)
-        return cls(before, sum(sorted(stages)[-2:]), pixels * channels * sample, pixels, band)
+        bytes_of_pixel = (picture.channels + (picture.alpha is not None)) * picture.color.dtype.itemsize
+        pixels, before = plan.size[0] * plan.size[1], picture.height * picture.width * bytes_of_pixel
+        band = min(LARGEST_BAND, 512 * plan.size[1] * bytes_of_pixel)
+        return cls(before, arrays_between(picture, plan, tools), pixels * bytes_of_pixel, pixels, band)
+
+    @property
+    def spooled_between(self) -> int:
+        """Bytes on the disk that are needed once the picture is decoded."""
+        return sum(size for size in self.between if size > SMALL)
 
     @property
     def spool(self) -> int:
-        """Bytes of those that lie on the disk."""
-        return sum(size for size in (self.before, self.between) if size > SMALL)
+        """Bytes on the disk."""
+        return self.spooled_between + (self.before if self.before > SMALL else 0)
 
     def memory(self, entry: Format, *, streamed: bool) -> int:
         """Return the memory that is needed."""
-        kept = sum(size for size in (self.before, self.between) if size <= SMALL)
-        encoder = int(ENCODERS.get(entry.name, 0.0) * self.pixels)
+        kept = sum(size for size in (self.before, *self.between) if size <= SMALL)
+        encoder = kept_by_encoder(entry, (self.pixels, 1))
         return PROCESS + kept + encoder + (5 * self.band if streamed else 2 * self.after)
+
+
+def arrays_between(picture: Picture, plan: Plan, tools: Tools) -> tuple[int, ...]:
+    """Return the bytes of the arrays that exist at the same time besides the picture and its result, at most.
+
+    See `Work.carry_out`: what a network makes is read while the next is written, and in 16 bits where it has 8. Alpha
+    goes the same way, and is at its last step when the colours begin, of which there is a copy by then whose
+    transparent pixels have colours, too.
+    """
+    sample, before = picture.color.dtype.itemsize, (picture.height, picture.width)
+    if plan == Plan(0, before):
+        return ()
+    sizes = [max(2, sample) * pixels for pixels in enlarged_pixels(before, plan, tools)]
+    found = [picture.channels * size for size in sizes[-2:]]
+    if _is_mixed(picture):
+        found.append(picture.height * picture.width * picture.channels * sample)
+        enlarged = sizes[plan.denoising == "before" :]  # nobody removes noise from alpha
+        if enlarged and plan.size != before and tools.means.enlarges:
+            found.append(enlarged[-1])
+    return tuple(found)
+
+
+def enlarged_pixels(size: tuple[int, int], plan: Plan, tools: Tools) -> list[int]:
+    """Return the pixels of what each network puts into an array for the next, or for the last resize.
+
+    Args:
+        size: (height, width) of the picture.
+        plan: What is done to it.
+        tools: With which networks.
+    """
+    factors = list(accumulate((loaded.model.scale for loaded in tools.steps(plan)), operator.mul))
+    if factors and plan.size == (size[0] * factors[-1], size[1] * factors[-1]):
+        factors.pop()
+    return [size[0] * size[1] * factor**2 for factor in factors]
 
 
 def is_streamed(picture: Picture, size: tuple[int, int], entry: Format) -> bool:
     """Say whether a result of that (height, width) is written while it is made."""
     channels = picture.channels + (picture.alpha is not None)
+    if entry.saver == "palette":  # which all of the picture is needed for
+        return False
     return entry is DEEPZOOM or size[0] * size[1] * channels * picture.color.dtype.itemsize > STREAMED
+
+
+def kept_by_encoder(entry: Format, size: tuple[int, int]) -> int:
+    """Return the bytes that an encoder keeps of a result of that (height, width)."""
+    return int(ENCODERS.get(entry.name, 0.0) * size[0] * size[1])
 
 
 class Costs:
@@ -207,7 +248,7 @@ def check_costs(
     Raises:
         OutputError: There is not enough room, or the encoder needs more than `MAX_KEPT` and `max_pixels` is not given.
     """
-    kept = ENCODERS.get(entry.name, 0.0) * plan.size[0] * plan.size[1]
+    kept = kept_by_encoder(entry, plan.size)
     if kept > MAX_KEPT and options.max_pixels is None:
         raise OutputError(
             f"the {entry.title} encoder keeps all of a picture: {plan.size[1]} x {plan.size[0]} pixels take "
@@ -218,7 +259,7 @@ def check_costs(
     if folder is None:
         return
     sizes, free = Sizes.of(picture, plan, tools), shutil.disk_usage(folder).free
-    spool = sizes.between if sizes.between > SMALL else 0  # the picture itself is there already
+    spool = sizes.spooled_between  # the picture itself is there already
     if free >= sizes.after + spool:
         return
     needed = encoded(picture, plan.size, entry, options)[0] + spool

@@ -30,12 +30,15 @@ def choose_for(upscaler: Upscaler, animation: Animation) -> Chosen:
     Raises:
         PictureUnreadable: One of them is damaged.
     """
-    different: dict[bytes, Picture] = {}
+    seen: set[bytes] = set()
+    opinions: list[Chosen] = []
     for frame in islice(animation.frames(), 4 * LOOKED_AT):
-        different.setdefault(_digest(frame.picture), frame.picture)
-        if len(different) == LOOKED_AT:
+        digest = _digest(frame.picture)
+        if digest not in seen:
+            seen.add(digest)
+            opinions.append(upscaler.choose(frame.picture))
+        if len(opinions) == LOOKED_AT:
             break
-    opinions = [upscaler.choose(picture) for picture in different.values()]
     opinions.sort(key=lambda opinion: (opinion.choice.style, opinion.choice.strength) if opinion.choice else ("", 0))
     return opinions[len(opinions) // 2]
 

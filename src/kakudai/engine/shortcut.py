@@ -3,7 +3,8 @@
 from os import PathLike
 from typing import Literal, overload
 
-from kakudai.engine.batch import FileResult, upscale_file
+from kakudai.engine.batch import upscale_file
+from kakudai.engine.job import FileResult
 from kakudai.engine.runtimes import RuntimeName
 from kakudai.engine.upscaler import Upscaler
 from kakudai.errors import UsageError

@@ -29,7 +29,7 @@ from kakudai.image.spool import MEMORY, Room
 from kakudai.models import Model
 
 if TYPE_CHECKING:
-    from kakudai.engine.batch import FileOptions
+    from kakudai.engine.job import FileOptions
 
 
 @dataclass(frozen=True, slots=True)

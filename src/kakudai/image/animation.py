@@ -14,13 +14,16 @@ from kakudai.image import apng, containers, gif, vips
 from kakudai.image.formats import FORMATS, SNIFFED, Format, sniff
 from kakudai.image.heic import said
 from kakudai.image.picture import Metadata, Picture, Pixels
-from kakudai.image.reading import MAX_PIXELS, broken, opened, pixel_limit, statements, upright
+from kakudai.image.reading import MAX_HELD, MAX_PIXELS, broken, opened, pixel_limit, statements, upright
 from kakudai.image.reel import Reel
 
 MAX_FRAMES = 100_000
 """More frames, an hour of film, are an attack."""
 MAX_TIMES = 16
 """Frames together may have this many times the pixels that one picture may have: 1,400 of full-HD at the default."""
+
+HELD = 20.0
+"""Bytes for each pixel of a frame that decoders keep, with the frame itself and its copy."""
 
 DEEP = 0x40
 """Flag of an AV1 stream with more than 8 bits, in the third byte of its configuration."""
@@ -52,6 +55,8 @@ class Animation:
         height: Likewise.
         count: Frames.
         plays: How often it is shown; 0 is for ever.
+        channels: Of every frame, with alpha.
+        sample: Bytes of one channel of one pixel.
         metadata: What the file says of all its pixels.
     """
 
@@ -61,6 +66,8 @@ class Animation:
     height: int
     count: int
     plays: int
+    channels: int
+    sample: int
     metadata: Metadata
 
     def frames(self) -> Iterator[Frame]:
@@ -88,18 +95,20 @@ class Animation:
                 )
 
 
-def open_animation(source: Source, *, max_pixels: int = MAX_PIXELS) -> Animation | None:
+def open_animation(source: Source, *, max_pixels: int | None = None) -> Animation | None:
     """Look into a file; return None where it is no animation, or none of a format whose frames are read.
 
     Args:
         source: A path, or the bytes of an encoded file.
-        max_pixels: Largest width times height of a frame; all together may have `MAX_TIMES` as many. 0 lifts both.
+        max_pixels: Largest width times height of a frame; all together may have `MAX_TIMES` as many. 0 lifts both. None
+            is 179 million, or as many as decoders keep in `MAX_HELD` bytes.
 
     Raises:
         PictureNotFound: There is no such file.
         PictureUnreadable: It is damaged.
         PictureTooLarge: It has more pixels than `max_pixels`, or more than 100,000 frames.
     """
+    most = MAX_PIXELS if max_pixels is None else max_pixels
     name = "the picture" if isinstance(source, bytes | bytearray | memoryview) else repr(os.fspath(source))
     with opened(source, name) as file:
         entry = sniff(file.read(SNIFFED))
@@ -108,17 +117,36 @@ def open_animation(source: Source, *, max_pixels: int = MAX_PIXELS) -> Animation
             return None
         file.seek(0)
         try:
-            reel = READERS[entry.name](file, pixel_limit(name, max_pixels))
+            reel = READERS[entry.name](file, pixel_limit(name, most) if max_pixels is not None else _bounded(name))
             if reel.count < 2:
                 return None
-            _check_length(reel, name, max_pixels)
+            _check_length(reel, name, most)
             file.seek(0)
             stated = statements(file, entry, reel.fields)
             first, _ = next(reel.frames)
         except vips.Broken as error:
             raise broken(name, entry, error) from None
     picture = upright(first, entry, reel.fields, replace(stated, turn=reel.turn or stated.turn))
-    return Animation(source, name, picture.width, picture.height, reel.count, reel.plays, picture.metadata)
+    channels = picture.channels + (picture.alpha is not None)
+    return Animation(
+        source, name, picture.width, picture.height, reel.count, reel.plays,
+        channels, picture.color.dtype.itemsize, picture.metadata,
+    )  # fmt: skip
+
+
+def _bounded(name: str) -> Callable[[int, int], None]:
+    """Return what raises PictureTooLarge for frames whose decoder would need too much memory."""
+    within = pixel_limit(name, MAX_PIXELS)
+
+    def check(width: int, height: int) -> None:
+        within(width, height)
+        if (held := HELD * width * height) > MAX_HELD:
+            raise PictureTooLarge(
+                f"frames of {name} have {width} x {height} pixels, which take {held / 1e6:.0f} MB to decode",
+                "take only the first frame with --still, or lift the limit with --max-pixels 0",
+            )
+
+    return check
 
 
 def _may_move(file: BinaryIO, entry: Format) -> bool:

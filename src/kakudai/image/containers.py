@@ -30,6 +30,12 @@ ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 
 MARKER = re.compile(rb"\xff[^\x00\xff]")
 
+SEQUENCES = frozenset({b"avis", b"hevc", b"hevx"})
+"""Brands of AVIF and HEIC files with frames."""
+
+MAX_TRACKS = 16
+"""Tracks of such a file that are looked at: of colours, of alpha, and some more."""
+
 MAX_SEGMENTS = 10_000
 """Segments of a JPEG before its pixels; a 100-megabyte profile in its parts has 1,600."""
 
@@ -226,6 +232,25 @@ def _tiff_entries(size: int, dpi: Dpi, block: bytes | None) -> tuple[tuple[bytes
         return (values, listed), (exif.X_RESOLUTION, exif.Y_RESOLUTION, exif.RESOLUTION_UNIT)
     more, resolution = exif.resolution_entries("<", size + len(values), dpi)
     return (values + more, listed | resolution), ()
+
+
+def heif_frames(data: bytes) -> int:
+    """Return the largest number of samples that a track of an AVIF or HEIC sequence states; 1 of a still picture.
+
+    Args:
+        data: The whole file, or a mapping of it.
+
+    Source: ISO/IEC 14496-12, box `stsz`.
+    """
+    count, position = 1, 0
+    if SEQUENCES.isdisjoint(data[at : at + 4] for at in range(8, 64, 4)):
+        return count
+    for _ in range(MAX_TRACKS):
+        position = data.find(b"stsz", position) + 4
+        if position < 4 or position + 12 > len(data):
+            break
+        count = max(count, struct.unpack_from(">I", data, position + 8)[0])
+    return count
 
 
 def avif_with(data: bytes, block: bytes | None) -> list[bytes | memoryview]:

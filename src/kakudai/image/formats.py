@@ -1,5 +1,6 @@
 """The one table of picture formats: how each is recognised, decoded, encoded, and what it can hold."""
 
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -126,6 +127,11 @@ PACKAGES = {"heic": "pi_heif", "jxl": "imagecodecs"}
 
 SNIFFED = 64
 """Bytes from the start of a file that are enough to recognise its format."""
+
+
+def is_readable(name: str) -> bool:
+    """Say whether a format can be decoded here: some need packages that are not installed everywhere."""
+    return name not in PACKAGES or importlib.util.find_spec(PACKAGES[name]) is not None
 
 
 def output_formats() -> tuple[str, ...]:

@@ -1,13 +1,12 @@
 """Decode HEIC by pi-heif, of the extra "formats": libvips' wheel has no decoder for its HEVC."""
 
-import importlib.util
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from kakudai.errors import PictureUnreadable
-from kakudai.image.formats import PACKAGES
+from kakudai.image.formats import PACKAGES, is_readable
 from kakudai.image.picture import Pixels
 from kakudai.image.vips import Broken, Fields
 
@@ -46,7 +45,7 @@ def decode(file: BinaryIO, check: Check) -> tuple[Pixels, Fields]:
 
 def needed(name: str) -> None:
     """Raise PictureUnreadable where the package for a format is missing."""
-    if importlib.util.find_spec(PACKAGES[name]) is None:
+    if not is_readable(name):
         raise PictureUnreadable(
             f"for such pictures {PACKAGES[name]} is needed, which is not installed", "pip install 'kakudai[formats]'"
         )

@@ -35,6 +35,7 @@ class Header:
         srgb: Its colours are sRGB.
         premultiplied: Its colours are multiplied by its alpha.
         bits: Of a sample.
+        turn: The orientation that it is shown in, 1 to 8, as in EXIF.
     """
 
     width: int
@@ -42,6 +43,7 @@ class Header:
     srgb: bool
     premultiplied: bool
     bits: int = 8
+    turn: int = 1
 
 
 class Bits:
@@ -140,8 +142,9 @@ def read_header(codestream: bytes) -> Header:
     width, height = _size(bits)
     if bits.take(1):  # everything is as usual
         return Header(width, height, srgb=True, premultiplied=False)
+    turn = 1
     if bits.take(1):
-        bits.take(3)  # orientation
+        turn += bits.take(3)
         if bits.take(1):
             _size(bits)
         if bits.take(1):
@@ -156,7 +159,7 @@ def read_header(codestream: bytes) -> Header:
     channels = bits.choice((0, 0), (0, 1), (4, 2), (12, 1))
     premultiplied = sum(_is_premultiplied(bits) for _ in range(channels)) > 0
     bits.take(1)
-    return Header(width, height, _is_srgb(bits), premultiplied, depth)
+    return Header(width, height, _is_srgb(bits), premultiplied, depth, turn)
 
 
 def _is_srgb(bits: Bits) -> bool:

@@ -251,6 +251,9 @@ def statements(file: BinaryIO, entry: Format, fields: vips.Fields) -> Statements
     elif entry.name == "jpeg":
         with _mapped(file) as data:
             dpi = containers.jpeg_dpi(data)
+    elif entry.name in ("avif", "heic"):
+        with _mapped(file) as data:
+            frames = max(frames, containers.heif_frames(data))
     dpi = containers.plausible(dpi) or containers.plausible(exif.resolution(block))
     straight = exif.upright(block) if block else None
     if block and straight is None:

@@ -3,8 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from kakudai.engine.estimate import MAX_KEPT, kept_by_encoder
 from kakudai.engine.plan import Means, Plan, Size, make_plan
 from kakudai.errors import UsageError
+from kakudai.image.formats import FORMATS
 from kakudai.models import Model
 from kakudai.models.shipped import WORDS, Picked, enlarges, pick, restores
 from kakudai.serve.header import Header
@@ -69,6 +71,19 @@ def output_size(options: Options, size: tuple[int, int], limits: Limits) -> tupl
             "too-large-result", f"the result would have {wide} x {tall} pixels; the limit is {limits.output_pixels}"
         )
     return wide, tall
+
+
+def check_result(name: str, size: tuple[int, int]) -> None:
+    """Refuse a result of that (width, height) whose encoder would keep too much.
+
+    Raises:
+        Problem: It would: formats differ in how large a result may be.
+    """
+    entry = FORMATS[name]
+    if kept_by_encoder(entry, size) > MAX_KEPT:
+        most = MAX_KEPT // kept_by_encoder(entry, (1, 1))
+        detail = f"the result would have {size[0]} x {size[1]} pixels; the limit of {entry.title} is {most}"
+        raise Problem("too-large-result", detail, "ask for jpeg, png, tiff or webp, or for a smaller scale")
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ ends. The one that waits never touches a byte of a picture, and has one thread, 
 import contextlib
 import ctypes
 import gc
+import importlib
 import os
 import signal
 import sys
@@ -46,9 +47,15 @@ def _load() -> None:
     import kakudai.serve.handover
     import kakudai.serve.privacy
     import kakudai.serve.problems  # noqa: F401
+    from kakudai.image.formats import PACKAGES, is_readable
     from kakudai.image.vips import libvips
 
     libvips()
+    for name, package in PACKAGES.items():
+        if is_readable(name):
+            importlib.import_module(package)
+    if is_readable("jxl"):
+        importlib.import_module("imagecodecs._jpegxl")  # which it loads when first used
     gc.freeze()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kakudai.serve.child import Child, Died
-from kakudai.serve.cost import Estimator, check_header, output_size
+from kakudai.serve.cost import Estimator, check_header, check_result, output_size
 from kakudai.serve.handover import read_answer
 from kakudai.serve.header import Header
 from kakudai.serve.jobs import Job, State
@@ -245,6 +245,7 @@ class Dispatcher:
         job.input_size = (int(answer["width"]), int(answer["height"]))
         check_header(Header(job.header.format, job.input_size), job.input_size, self._settings.limits)
         job.output_size = output_size(job.options, job.input_size, self._settings.limits)
+        check_result(job.format, job.output_size)
 
     async def _enlarge(self, job: Job) -> None:
         if job.state != "running":

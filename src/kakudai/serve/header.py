@@ -6,9 +6,11 @@ Every read is bounded, and what makes no sense gives None: the decoder, in its o
 import struct
 from dataclasses import dataclass
 
-from kakudai.image.containers import FRAMES, jpeg_segments
+from kakudai.image import jxl
+from kakudai.image.containers import FRAMES, heif_frames, jpeg_segments
 from kakudai.image.exif import HEIGHT, WIDTH, byte_order, first_directory, number, orientation
 from kakudai.image.formats import SNIFFED, sniff
+from kakudai.image.vips import Broken
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ def read_header(data: bytes, most_frames: int) -> Header | None:
     try:
         size = SIZES[entry.name](data)
         frames = COUNTS[entry.name](data, most_frames) if entry.name in COUNTS else 1
-    except (struct.error, IndexError, ValueError, OverflowError):
+    except (struct.error, IndexError, ValueError, OverflowError, Broken):
         return Header(entry.name, None)
     return Header(entry.name, size, max(1, frames))
 
@@ -151,8 +153,8 @@ def _tiff_frames(data: bytes, most: int) -> int:
     return count
 
 
-def _avif(data: bytes) -> tuple[int, int] | None:
-    """Return the largest of the sizes that the items of the file have."""
+def _heif(data: bytes) -> tuple[int, int] | None:
+    """Return the largest of the sizes that the items of an AVIF or HEIC have."""
     found: list[tuple[int, int]] = []
     position, head = 0, data[: 1 << 16]
     while (position := head.find(b"ispe", position)) >= 0 and len(found) < 64:
@@ -161,16 +163,54 @@ def _avif(data: bytes) -> tuple[int, int] | None:
     return max(found, key=lambda size: size[0] * size[1], default=None)
 
 
-SIZES = {"png": _png, "jpeg": _jpeg, "webp": _webp, "gif": _gif, "bmp": _bmp, "tiff": _tiff, "avif": _avif}
-COUNTS = {"png": _png_frames, "webp": _webp_frames, "gif": _gif_frames, "tiff": _tiff_frames}
+def _heif_frames(data: bytes, _: int) -> int:
+    return heif_frames(data)
+
+
+def _jxl(data: bytes) -> tuple[int, int] | None:
+    found = _jxl_header(data)
+    return found.width, found.height
+
+
+def _jxl_header(data: bytes) -> jxl.Header:
+    """Read the header of the codestream, which may be in a box, or begin in one.
+
+    Raises:
+        Broken: There is none.
+    """
+    for name, body in jxl.boxes(data):
+        if name in (b"jxlc", b"jxlp"):
+            return jxl.read_header(body[4:] if name == b"jxlp" else body)
+    raise Broken("it has no header")
+
+
+SIZES = {
+    "png": _png, "jpeg": _jpeg, "webp": _webp, "gif": _gif, "bmp": _bmp, "tiff": _tiff, "avif": _heif, "heic": _heif,
+    "jxl": _jxl,
+}  # fmt: skip
+COUNTS = {
+    "png": _png_frames, "webp": _webp_frames, "gif": _gif_frames, "tiff": _tiff_frames, "avif": _heif_frames,
+    "heic": _heif_frames,
+}  # fmt: skip
 
 
 def upright_size(data: bytes, header: Header) -> tuple[int, int] | None:
-    """Return the size after the turn that the orientation of a JPEG asks for; other formats are as they are stored."""
-    if header.size is None or header.format not in ("jpeg", "tiff"):
+    """Return the size after the turn that a file asks for."""
+    if header.size is None:
+        return None
+    try:
+        return header.size[::-1] if _lies_on_its_side(data, header.format) else header.size
+    except (struct.error, IndexError, Broken):
         return header.size
-    block = data if header.format == "tiff" else _jpeg_exif(data)
-    return header.size[::-1] if orientation(block) >= 5 else header.size
+
+
+def _lies_on_its_side(data: bytes, name: str) -> bool:
+    if name in ("jpeg", "tiff"):
+        return orientation(data if name == "tiff" else _jpeg_exif(data)) >= 5
+    if name in ("avif", "heic"):  # those turn by a box of their own
+        at = data.find(b"irot", 0, 1 << 16)
+        return at >= 0 and bool(data[at + 4] & 1)
+    return name == "jxl" and _jxl_header(data).turn >= 5
 
 
 def _jpeg_exif(data: bytes) -> bytes | None:

@@ -172,7 +172,8 @@ def _upscale(options: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return _operation(
         "upscale",
         "Enlarge a picture and answer with it.",
-        description="For pictures that are done within the deadline; larger ones go to /v1/jobs.",
+        description="For pictures that are done within the deadline; larger ones go to /v1/jobs. Of an animation "
+        "the first frame is taken, and `Kakudai-Notes` says so; books of pages (CBZ, ZIP) are not taken.",
         parameters=_query(options),
         requestBody=_body(options),
         responses={"200": _picture(), **_problems(*ASKED)},

@@ -50,7 +50,7 @@ class Options(BaseModel):
     format: Annotated[str | None, BeforeValidator(_lower)] = Field(
         default=None,
         json_schema_extra={"enum": list(output_formats())},
-        description="Of the result; else as the input.",
+        description="Of the result; else as the input, or png where that is GIF or not written.",
     )
     quality: int | None = Field(default=None, ge=1, le=100, description="Of jpeg, webp and avif.")
     strip: bool = Field(default=False, description="Leave out EXIF, XMP and resolution.")

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 
-from kakudai.image.formats import FORMATS, output_formats
+from kakudai.image.formats import FORMATS, is_readable, output_formats
 from kakudai.models import Model, shipped
 from kakudai.models.shipped import LARGEST_SCALE, STYLES, enlarges
 from kakudai.serve.answers import page, problem_answer, wants_page
@@ -58,7 +58,7 @@ def about_limits(limits: Limits) -> dict[str, object]:
         "input_pixels": limits.input_pixels,
         "input_side": limits.input_side,
         "output_pixels": limits.output_pixels,
-        "formats_in": list(FORMATS),
+        "formats_in": [name for name in FORMATS if is_readable(name)],
         "formats_out": list(output_formats()),
         "queue": limits.queue,
         "per_client": limits.per_client,

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
+from kakudai.image.archive import is_book
+from kakudai.image.formats import FORMATS, PACKAGES, is_readable
 from kakudai.models import Model, list_models
 from kakudai.models.shipped import WORDS, enlarges
 from kakudai.serve.child import Child
-from kakudai.serve.cost import Estimator, check_header, output_size
+from kakudai.serve.cost import Estimator, check_header, check_result, output_size
 from kakudai.serve.dispatch import Dispatcher
 from kakudai.serve.header import Header, read_header, upright_size
 from kakudai.serve.jobs import Job
@@ -124,6 +126,9 @@ class Service:
         header, size = await asyncio.to_thread(look, upload, limits.frames)
         if header is None:
             raise Problem("not-a-picture", "its content is of no format that is read")
+        if not is_readable(header.format):
+            title, package = FORMATS[header.format].title, PACKAGES[header.format]
+            raise Problem("not-a-picture", f"{title} is not read here: {package} is not installed", "send JPEG or PNG")
         check_header(header, size, limits)
         job = Job(name, upload.path.parent, client, upload.name, options, header, size)
         if weigh:
@@ -140,6 +145,7 @@ class Service:
         if size is None:
             return
         job.output_size = output_size(options, size, self.settings.limits)
+        check_result(job.format, job.output_size)
         worked = options.part[2:] if options.part is not None else size
         work = self.estimator.multiply_adds(options, worked, job.output_size)
         job.estimate = self.estimator.seconds(work, size, job.output_size)
@@ -165,8 +171,15 @@ class Service:
 
 
 def look(upload: Upload, frames: int) -> tuple[Header | None, tuple[int, int] | None]:
-    """Return what the header of an uploaded file says, and its size the right way up."""
+    """Return what the header of an uploaded file says, and its size the right way up.
+
+    Raises:
+        Problem: It is a book of pages.
+    """
     data = upload.path.read_bytes()
+    if is_book(data):
+        hint = "unpack it and send its pages one by one; `kakudai upscale` takes whole books"
+        raise Problem("not-a-picture", "it is a ZIP, such as a book of pages (CBZ), and no picture", hint)
     header = read_header(data, frames)
     return header, None if header is None else upright_size(data, header)
 

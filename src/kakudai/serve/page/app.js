@@ -28,7 +28,7 @@ const UNKNOWN = {
   output_pixels: 64_000_000,
   life_seconds: 3600,
   formats_in: ["png", "jpeg", "webp", "gif", "tiff", "bmp", "avif"],
-  formats_out: ["png", "jpeg", "webp", "tiff", "avif"],
+  formats_out: ["png", "jpeg", "webp", "tiff", "avif", "gif"],
 };
 
 async function main() {

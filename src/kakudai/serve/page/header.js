@@ -14,6 +14,8 @@ export async function readHeader(file) {
       return { format: "bmp", width: view.getInt32(18, true), height: Math.abs(view.getInt32(22, true)) };
     if (text(0, 4) === "RIFF" && text(8, 4) === "WEBP") return { format: "webp", ...webp(view, text(12, 4)) };
     if (text(4, 4) === "ftyp" && /avi[fs]/.test(text(8, 24))) return { format: "avif", ...avif(view) };
+    if (text(4, 4) === "ftyp" && /hei[cxms]|hev[cx]/.test(text(8, 24))) return { format: "heic", ...UNKNOWN }; // turned
+    if (text(4, 4) === "JXL " || view.getUint16(0) === 0xff0a) return { format: "jxl", ...UNKNOWN };
     if (text(0, 4) === "II*\0" || text(0, 4) === "MM\0*") return { format: "tiff", ...(await tiff(file, view)) };
     if (view.getUint16(0) === 0xffd8) return { format: "jpeg", ...jpeg(view) };
   } catch (error) {

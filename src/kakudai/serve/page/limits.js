@@ -3,10 +3,11 @@
 import { Problem } from "./problems.js";
 import { readHeader } from "./header.js";
 
-const ENDINGS = { jpeg: ["jpg", "jpeg"], tiff: ["tif", "tiff"] };
+const ENDINGS = { jpeg: ["jpg", "jpeg"], tiff: ["tif", "tiff"], heic: ["heic", "heif", "hif"] };
+const NAMES = { webp: "WebP", jxl: "JPEG XL" };
 
 /** Return the name of a format as people write it. */
-export const nameOfFormat = (format) => (format === "webp" ? "WebP" : format.toUpperCase());
+export const nameOfFormat = (format) => NAMES[format] ?? format.toUpperCase();
 
 /** Return what a file chooser shall offer. */
 export function accepted(limits) {
