@@ -26,7 +26,7 @@ from kakudai.image.encoding import encode, make_plan
 from kakudai.image.formats import DEEPZOOM, FORMATS, Format
 from kakudai.image.picture import Picture, Pixels
 from kakudai.image.spool import SMALL, forget
-from kakudai.image.writing import is_special
+from kakudai.image.whole import is_special
 
 if TYPE_CHECKING:
     from kakudai.engine.job import FileOptions

@@ -3,8 +3,6 @@
 import contextlib
 import errno
 import os
-import secrets
-import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -17,6 +15,7 @@ from kakudai.image.encoding import encode, make_plan
 from kakudai.image.formats import DEEPZOOM, Format, find_output_format
 from kakudai.image.picture import Picture
 from kakudai.image.strips import Strips, write_strips
+from kakudai.image.whole import is_special, new_file, whole_file
 
 DEPTHS = (8, 10, 12, 16)
 """Bits per channel that can be asked for."""
@@ -187,7 +186,7 @@ def _probe(path: Path) -> None:
     if path.exists() and not os.access(path, os.W_OK):
         raise OSError(errno.EACCES, os.strerror(errno.EACCES))
     if not is_special(path):
-        with _temporary(path):
+        with new_file(path):
             pass
 
 
@@ -209,39 +208,7 @@ def failing_as_output_error(target: Any) -> Iterator[None]:
         ) from None
 
 
-def is_special(path: Path) -> bool:
-    """Tell whether the path is a device or pipe, as /dev/stdout is: to be written, never replaced."""
-    return path.exists() and not stat.S_ISREG(path.stat().st_mode)
-
-
 def _resolved(target: str | os.PathLike[str]) -> Path:
     """Return the file that a path leads to. A pipe is left as it is named: its links may end at what is no path."""
     path = Path(target)
     return path if is_special(path) else Path(os.path.realpath(path))
-
-
-@contextlib.contextmanager
-def _temporary(path: Path) -> Iterator[tuple[Path, BinaryIO]]:
-    """Yield a new file in the folder of `path` that is gone afterwards unless it was renamed."""
-    beside = path.with_name(f".kakudai-{secrets.token_hex(8)}.part")
-    with beside.open("xb") as file:
-        try:
-            yield beside, file
-        finally:
-            beside.unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """Yield a new file that takes the place of `path`, and its permissions, when the block ends without an error."""
-    if is_special(path):
-        with path.open("wb") as file:
-            yield file
-        return
-    with _temporary(path) as (beside, file):
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-        if path.exists():
-            beside.chmod(stat.S_IMODE(path.stat().st_mode))
-        beside.replace(path)
