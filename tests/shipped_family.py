@@ -13,7 +13,7 @@ def ship(patch: pytest.MonkeyPatch, *names: str) -> None:
 
     def load(name: object) -> Model:
         text = str(name)
-        scale = int(text[-1])
+        scale = int(text.removesuffix(shipped.INT8)[-1])
         return model_from_bytes(told(scale, text) if "restore" in text else nearest(scale, name=text), text)
 
     patch.setattr(shipped, "is_shipped", lambda name: name in names)

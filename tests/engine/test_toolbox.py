@@ -9,9 +9,9 @@ from PIL import Image
 from tests.shipped_family import ship
 from tests.small_models import DARKER
 
-from kakudai.engine import toolbox
+from kakudai.engine import machine, toolbox
 from kakudai.engine.upscaler import Upscaler
-from kakudai.errors import UsageError
+from kakudai.errors import RuntimeUnavailable, UsageError
 from kakudai.image.files import read_image
 from kakudai.image.picture import Picture
 
@@ -152,3 +152,58 @@ def test_what_is_chosen_before_is_what_is_done(family) -> None:
         report.plan, report.model, report.networks, report.strength, report.reason,
     )  # fmt: skip
     assert (result.color == again.color).all()
+
+
+@pytest.mark.parametrize(
+    ("precision", "runtime", "name"),
+    [
+        ("auto", "onnxruntime", "photo-x2"),
+        ("auto", "openvino", "photo-x2-int8"),
+        ("float32", "openvino", "photo-x2"),
+        ("int8", "onnxruntime", "photo-x2-int8"),
+    ],
+)
+def test_networks_of_8_bit_numbers_are_taken_where_the_runtime_gains(
+    family, monkeypatch, precision, runtime, name
+) -> None:
+    pytest.importorskip(runtime)
+    family("photo-x2", "photo-x2-int8", "photo-x3")
+    monkeypatch.setattr(machine, "adds_exactly", lambda: True)
+    with Upscaler(2, model="photo", denoise=0, runtime=runtime, precision=precision) as upscaler:
+        assert upscaler.name == name
+    with Upscaler(3, model="photo", denoise=0, runtime=runtime, precision=precision) as upscaler:
+        assert upscaler.name == "photo-x3", "there is no other"
+    with Upscaler(2, model="photo-x2", runtime=runtime, precision=precision) as upscaler:
+        assert upscaler.name == ("photo-x2-int8" if precision == "int8" else "photo-x2"), "names are exact"
+
+
+def test_restoring_networks_of_8_bit_numbers_are_told_the_strength(family) -> None:
+    family("photo-x2", "photo-restore-x2", "photo-restore-x2-int8")
+    with Upscaler(2, model="photo", denoise=40, precision="int8") as upscaler:
+        result, report = upscaler.upscale_picture(Picture(np.full((20, 24, 3), 200, np.uint8)))
+    assert report.model == "photo-restore-x2-int8, strength 40"
+    assert np.abs(result.color - 200 * (1 - DARKER * 0.4)).max() <= 1
+
+
+def test_a_model_that_has_no_8_bit_numbers_cannot_be_asked_for_them(family) -> None:
+    family("photo-x2")
+    with pytest.raises(UsageError, match="there is no int8 network for photo-x2"):
+        Upscaler(2, model="photo-x2", precision="int8")
+    with pytest.raises(UsageError, match="no precision is called 'int4'"):
+        Upscaler(2, precision="int4")  # type: ignore[arg-type]
+
+
+def test_processors_that_compute_wrongly_with_8_bit_numbers_do_not(family, monkeypatch, tmp_path) -> None:
+    family("photo-x2", "photo-x2-int8")
+    monkeypatch.setattr(machine.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(machine, "PROCESSOR", tmp_path / "cpuinfo")
+    assert not machine.adds_exactly()
+    (tmp_path / "cpuinfo").write_text("flags\t\t: fpu avx2\n")
+    assert not machine.Machine(runtime="openvino").takes_int8
+    with pytest.raises(RuntimeUnavailable, match="does not compute exactly with int8"):
+        Upscaler(2, precision="int8")
+    (tmp_path / "cpuinfo").write_text("flags\t\t: fpu avx2 avx_vnni\n")
+    assert machine.Machine(runtime="openvino").takes_int8
+    monkeypatch.setattr(machine.platform, "machine", lambda: "aarch64")
+    (tmp_path / "cpuinfo").write_text("")
+    assert machine.Machine(runtime="openvino").takes_int8

@@ -5,6 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -12,6 +13,7 @@ import torch
 from kakudai.convert.torch_export import merged_for_use
 from kakudai.errors import RecipeError
 from kakudai.image.resize import resize
+from kakudai.models import find_model
 from kakudai.networks import find_network
 from kakudai.networks.ecbsr import ECBSR
 from kakudai.train.build import build_network, check_network
@@ -59,7 +61,7 @@ def test_the_file_is_the_network_with_its_card(recipe: Recipe, tmp_path: Path) -
     card = session.get_modelmeta().custom_metadata_map
     assert card["kakudai.parameters"] == str(sum(p.numel() for p in network.parameters()))
     assert json.loads(card["kakudai.quality"]) == quality
-    wanted = "name version scale halo multiple color task strength enlarges network arguments parameters"
+    wanted = "name version scale halo multiple color task strength enlarges network arguments precision parameters"
     wanted += " macs_per_output_pixel recipe data data_licences licence commit quality"
     assert set(card) == {f"kakudai.{key}" for key in wanted.split()}
 
@@ -134,3 +136,22 @@ def test_a_picture_that_is_not_enlarged_is_noticed(recipe: Recipe) -> None:
     network.tail = torch.nn.Identity()
     with pytest.raises(RecipeError, match="turns 16 pixels into"):
         check_network(recipe, network)
+
+
+def test_kernels_of_8_bits_are_stored_as_such(recipe: Recipe, tmp_path: Path) -> None:
+    arguments = {"blocks": 2, "channels": 16, "branches": False, "int8": True}
+    recipe = recipe.model_copy(update={"arguments": arguments, "steps": 20, "validate_on": None})
+    train(recipe, tmp_path / "run")
+    network = averaged_network(tmp_path / "run/last.ckpt")[1]
+    export_onnx(recipe, network, PROVENANCE, tmp_path / "net.onnx")
+    model = onnx.load(tmp_path / "net.onnx")
+    assert find_model(tmp_path / "net.onnx").precision == "int8"
+    kernels = [list(each.dims) for each in model.graph.initializer if each.data_type == onnx.TensorProto.INT8]
+    assert kernels.count([16, 16, 3, 3]) == 2
+    assert not [each for each in model.graph.initializer if each.data_type == 1 and list(each.dims) == [16, 16, 3, 3]]
+    x = np.random.default_rng(0).random((1, 3, 20, 24), np.float32)
+    (ours,) = onnxruntime.InferenceSession(tmp_path / "net.onnx").run(None, {"x": x})
+    with torch.inference_mode():
+        expected = LumaInRGB(network)(torch.from_numpy(x)).numpy()
+    assert np.abs(ours - expected).max() < 0.01, "a value in the middle may be rounded either way"
+    assert np.abs(ours - expected).mean() < 1e-5

@@ -12,6 +12,7 @@ from typer.exceptions import Abort
 
 from kakudai.cli import (
     analyse,
+    bench,
     compare,
     data,
     denoise,
@@ -45,7 +46,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "serve": serve.serve,
     "doctor": doctor.doctor,
 }
-GROUPS = {"models": models.app, "data": data.app}
+GROUPS = {"models": models.app, "data": data.app, "bench": bench.app}
 
 DONE, FAILED, INTERRUPTED, TERMINATED = 0, 1, 130, 143
 

@@ -54,6 +54,9 @@ def upscale(
     ] = "auto",
     tta: Turns = 1,
     runtime: Annotated[str, typer.Option(help="auto, onnxruntime, openvino or ncnn.")] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="float32, int8 (8-bit numbers), or auto: int8 where the runtime gains from it.")
+    ] = "auto",
     device: Annotated[str, typer.Option(help="auto or cpu.")] = "auto",
     threads: Annotated[int | None, typer.Option(help="Processor threads; all if not given.")] = None,
     format: Format = None,  # noqa: A002 - the word of the command line
@@ -104,6 +107,7 @@ def upscale(
         runtime=runtime,  # type: ignore[arg-type]  # open_session names what is accepted
         device=device,
         threads=threads,
+        precision=precision,  # type: ignore[arg-type]  # likewise Machine
     ) as upscaler:
         label = size_label(scale, width, height, fit)
         naming = Naming(output, label, extension_of(options.format), writable_extensions(), on_exists)  # type: ignore[arg-type]

@@ -10,10 +10,11 @@ from numpy.typing import DTypeLike, NDArray
 
 from kakudai.engine.blend import RAMP, Blend
 from kakudai.engine.ensemble import Ensemble, Given, Turn
+from kakudai.engine.machine import Machine, check_int8
 from kakudai.engine.memory import fits_whole, largest_tile
 from kakudai.engine.passes import Pass, Progress
 from kakudai.engine.pooled import Statistics, share
-from kakudai.engine.runtimes import RuntimeName, Session, StagedSession, open_session
+from kakudai.engine.runtimes import Session, StagedSession, open_session
 from kakudai.engine.tiles import default_tile
 from kakudai.image.picture import Pixels
 from kakudai.image.resize import Border
@@ -67,10 +68,12 @@ class Loaded:
     strength: float | None = None
 
     @classmethod
-    def open(cls, model: Model | Network, *, runtime: RuntimeName, threads: int | None) -> "Loaded":
+    def open(cls, model: Model | Network, machine: Machine) -> "Loaded":
         """Load a network, see `open_session`."""
         if isinstance(model, Model):
-            return cls(model, open_session(model, runtime=runtime, threads=threads))
+            if model.precision == "int8":
+                check_int8()
+            return cls(model, open_session(model, runtime=machine.runtime, threads=machine.threads))
         from kakudai.engine.runtimes.torch import TorchSession
 
         return cls(model, TorchSession(model))  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from kakudai.engine.choice import Choice, choose
 from kakudai.engine.loaded import Loaded, Network
 from kakudai.engine.loading import load_model
-from kakudai.engine.runtimes import RuntimeName
+from kakudai.engine.machine import Machine
 from kakudai.engine.tools import Tools, Wish, of_family, of_model
 from kakudai.errors import UsageError
 from kakudai.image.picture import Picture
@@ -41,8 +41,7 @@ class Toolbox:
     Args:
         model: A name, a path, a folder of waifu2x networks, a run, a style ("auto", "photo", "art"), or a module.
         wish: What the user wants of them.
-        runtime: Runs them.
-        threads: Processor threads; None for all.
+        machine: How they are run.
 
     Raises:
         UsageError: The model cannot do what is wished.
@@ -50,8 +49,8 @@ class Toolbox:
         RuntimeUnavailable: The runtime is not there.
     """
 
-    def __init__(self, model: Named, wish: Wish, *, runtime: RuntimeName, threads: int | None) -> None:
-        self._wish, self._runtime, self._threads = wish, runtime, threads
+    def __init__(self, model: Named, wish: Wish, machine: Machine) -> None:
+        self._wish, self._machine = wish, machine
         self._open: dict[str, Loaded] = {}
         self._opening = threading.Lock()
         self._styles: tuple[Style, ...] = ()
@@ -66,8 +65,8 @@ class Toolbox:
         elif isinstance(model, str | PathLike) and is_folder(model) and not is_run(Path(model)):
             self._family = find_family(Path(model), wish.style)
         else:
-            loaded = load_model(model) if isinstance(model, str | PathLike) else model
-            self._model = Loaded.open(loaded, runtime=runtime, threads=threads)
+            loaded = load_model(self._exactly(model)) if isinstance(model, str | PathLike) else model
+            self._model = Loaded.open(loaded, machine)
         self.usual = self._tools(self._default(), wish.scale or 2.0)
 
     @property
@@ -118,19 +117,34 @@ class Toolbox:
                 "leave --denoise out (kakudai waifu2x: -n -1), or give a folder of waifu2x networks with -m",
             )
         picked = shipped.pick(style, ratio, restore=strength > 0, grade=self._grade)
+        names = [name for name in (picked.enlarging, picked.denoising, picked.combined) if name]
+        files = {name: shipped.in_int8(name) or name if self._machine.takes_int8 else name for name in names}
         return Tools(
-            self._opened(picked.enlarging),
-            self._opened(picked.denoising, strength) if picked.denoising else None,
-            self._opened(picked.combined, strength) if picked.combined else None,
+            self._opened(files[picked.enlarging]),
+            self._opened(files[picked.denoising], strength) if picked.denoising else None,
+            self._opened(files[picked.combined], strength) if picked.combined else None,
             strength,
             notes=picked.notes,
         )
+
+    def _exactly(self, model: str | PathLike[str]) -> str | PathLike[str]:
+        """Return the model that was named, or, where 8-bit numbers are asked for, the one that does the same with them.
+
+        Raises:
+            UsageError: There is none.
+        """
+        if self._machine.precision != "int8" or str(model).endswith(shipped.INT8):
+            return model
+        same = shipped.in_int8(str(model))
+        if same is None:
+            raise UsageError(f"there is no int8 network for {model}", "leave --precision out, or name a shipped model")
+        return same
 
     def _opened(self, name: str, strength: int | None = None) -> Loaded:
         """Open a network once, by its name or path, and tell it a strength."""
         with self._opening:
             if name not in self._open:
-                self._open[name] = Loaded.open(load_model(name), runtime=self._runtime, threads=self._threads)
+                self._open[name] = Loaded.open(load_model(name), self._machine)
             loaded = self._open[name]
         return loaded if strength is None else replace(loaded, strength=strength / 100)
 

@@ -14,6 +14,7 @@ from kakudai.engine.enlarging import Enlarging
 from kakudai.engine.ensemble import turns_for
 from kakudai.engine.estimate import Costs, Estimate
 from kakudai.engine.loaded import Network
+from kakudai.engine.machine import Machine, Precision
 from kakudai.engine.memory import SMALLEST_TILE
 from kakudai.engine.plan import Plan, Size, make_plan
 from kakudai.engine.recall import Recall
@@ -90,6 +91,8 @@ class Upscaler:
         runtime: "auto", "onnxruntime", "openvino" or "ncnn".
         device: "auto" or "cpu".
         threads: Processor threads; None uses all that this process may.
+        precision: "float32", "int8", or "auto", which takes networks of 8-bit numbers where the runtime gains from
+            them: docs/reference/int8.md.
 
     Raises:
         UsageError: An argument is out of range.
@@ -112,6 +115,7 @@ class Upscaler:
         runtime: RuntimeName = "auto",
         device: str = "auto",
         threads: int | None = None,
+        precision: Precision = "auto",
     ) -> None:
         self.size = Size(scale, width, height, fit)
         if tile != "auto" and (tile < 0 or 0 < tile < SMALLEST_TILE):
@@ -124,7 +128,7 @@ class Upscaler:
         if device not in ("auto", "cpu"):
             raise RuntimeUnavailable(f"device {device!r} is not supported", "accepted are auto and cpu")
         turns = turns_for(tta)
-        self._box = Toolbox(model, Wish(scale, denoise, style), runtime=runtime, threads=threads)
+        self._box = Toolbox(model, Wish(scale, denoise, style), Machine(runtime, threads, precision))
         workers = max(loaded.session.workers for loaded in self._box.usual.all)
         pool = ThreadPoolExecutor(max(workers, threads or usable_processors()), thread_name_prefix="kakudai-tile")
         self._shop = Workshop(None if tile == "auto" else tile, turns, pool)

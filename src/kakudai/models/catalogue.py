@@ -54,6 +54,11 @@ class Model:
         return cast(Literal["luma", "rgb"], self.card["color"])
 
     @property
+    def precision(self) -> str:
+        """What the convolutions inside compute with: "float32" or "int8"."""
+        return self.card.get("precision", "float32")
+
+    @property
     def parameters(self) -> int:
         """Number of weights and biases."""
         return int(self.card["parameters"])

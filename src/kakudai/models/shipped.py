@@ -9,7 +9,7 @@
 | photo-best | the same, slower                            | photo-best-x2 -x4                      |
 
 "auto" chooses between photo and art. Those with "restore" in their name are told a strength of denoising; they serve
-all words of their style.
+all words of their style. Files whose name ends in "-int8" do the same with 8-bit numbers, see `in_int8`.
 """
 
 import math
@@ -35,6 +35,8 @@ WORDS: dict[str, tuple[tuple[Style, ...], Grade]] = {
 called so."""
 
 LARGEST_SCALE = 4
+
+INT8 = "-int8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,11 @@ def pick(style: Style, ratio: float, *, restore: bool, grade: Grade = "") -> Pic
         scale = both[-1]
     combined = f"{style}-restore-x{scale}" if scale in both and (ratio > 1 or not alone) else None
     return Picked(f"{line}-x{scale}", None if combined else alone, combined, _notes(line, scales, scale, ratio))
+
+
+def in_int8(name: str) -> str | None:
+    """Name the file that does the same as another with 8-bit numbers, or None where there is none."""
+    return f"{name}{INT8}" if is_shipped(f"{name}{INT8}") else None
 
 
 def _line(style: Style, grade: Grade) -> str:

@@ -30,12 +30,15 @@ What differs from the paper:
 (luma in and out; RGB M4C32 x2 has 41,356.)
 """
 
+import copy
 import math
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from kakudai.networks._int8 import Int8Convolution
 
 __all__ = ["ECBSR"]
 
@@ -64,9 +67,10 @@ class ECBSR(nn.Module):
         branches: Train with edge-oriented branches; False trains plain 3x3 kernels. The merged network is the same.
         planes: Channels behind those of the picture that say how to enlarge it, such as the strength of denoising.
         unshuffle: Squares of this side become one pixel of more channels first; above 1 with a scale of 1 only.
+        int8: The convolutions inside work with 8-bit numbers; the first and the last do not.
 
     Raises:
-        ValueError: `unshuffle` does not go with the scale.
+        ValueError: `unshuffle` does not go with the scale, or `int8` with branches.
     """
 
     def __init__(
@@ -80,10 +84,13 @@ class ECBSR(nn.Module):
         branches: bool = True,
         planes: int = 0,
         unshuffle: int = 1,
+        int8: bool = False,
     ) -> None:
         super().__init__()
         if unshuffle < 1 or (unshuffle > 1 and scale > 1):
             raise ValueError(f"unshuffle is {unshuffle} at scale {scale}; accepted are 1, and more at scale 1")
+        if int8 and branches:
+            raise ValueError("int8 is for networks without branches")
         self.scale = scale
         self.planes = planes
         self.multiple = self.unshuffle = unshuffle
@@ -91,7 +98,8 @@ class ECBSR(nn.Module):
         self.slope = {"relu": 0.0, "leaky_relu": 0.1}[activation]
         block = EdgeOrientedConvolution if branches else PlainConvolution
         self.head = block((in_channels + planes) * unshuffle**2, channels)
-        self.body = nn.ModuleList(block(channels, channels) for _ in range(blocks))
+        inner = [block(channels, channels) for _ in range(blocks)]
+        self.body = nn.ModuleList(Int8Convolution(each.kernel().detach()) if int8 else each for each in inner)
         self.tail = block(channels, in_channels * (scale * unshuffle) ** 2, gain=1e-3)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -107,6 +115,8 @@ class ECBSR(nn.Module):
 
     def merged(self) -> "ECBSR":
         """Return the same network with every block as one plain 3x3 convolution."""
+        if not isinstance(self.head, EdgeOrientedConvolution):
+            return copy.deepcopy(self)
         plain = ECBSR(
             scale=self.scale,
             in_channels=self.head.in_channels // self.unshuffle**2 - self.planes,

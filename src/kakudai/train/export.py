@@ -18,6 +18,7 @@ from kakudai.train.build import build_network, check_network, input_channels
 from kakudai.train.checkpoint import load_checkpoint, write_whole
 from kakudai.train.color import LumaInRGB
 from kakudai.train.count import multiply_adds_per_output_pixel
+from kakudai.train.fold import fold_constants
 from kakudai.train.recipe import Recipe
 
 
@@ -96,6 +97,7 @@ def export_onnx(recipe: Recipe, network: nn.Module, provenance: Provenance, targ
     check_network(recipe, network)
     wrapped = (LumaInRGB(network) if recipe.color == "luma" else copy.deepcopy(network)).eval()
     model = onnx.load_from_string(to_onnx(wrapped, channels=4 if recipe.damage else 3))
+    fold_constants(model)
     fields = _metadata(recipe, network, wrapped, provenance)
     onnx.helper.set_model_props(model, {f"kakudai.{key}": value for key, value in fields.items()})
     onnx.checker.check_model(model)
@@ -127,6 +129,7 @@ def _metadata(recipe: Recipe, network: nn.Module, wrapped: nn.Module, provenance
         "enlarges": str(getattr(network, "enlarges", "no")),
         "network": recipe.network,
         "arguments": json.dumps(recipe.arguments),
+        "precision": "int8" if recipe.arguments.get("int8") else "float32",
         "parameters": str(sum(parameter.numel() for parameter in network.parameters())),
         "macs_per_output_pixel": f"{macs:.1f}",
         "recipe": provenance.recipe,

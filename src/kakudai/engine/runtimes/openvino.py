@@ -26,7 +26,7 @@ finally:
 
 
 @functools.cache
-def _core() -> Any:
+def the_core() -> Any:
     """Return the one core of this process.
 
     Each core gives the main thread a stack of its own for signals, and takes it away again when it goes. When two go in
@@ -55,7 +55,7 @@ class OpenVinoSession:
             "PERFORMANCE_HINT": "LATENCY",
         }
         try:
-            core = _core()
+            core = the_core()
             self._request = core.compile_model(core.read_model(model.data, b""), "CPU", settings).create_infer_request()
         except Exception as error:
             raise ModelInvalid(

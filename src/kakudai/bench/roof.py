@@ -1,0 +1,44 @@
+"""The roofs: how many multiply-adds per second this machine does when nothing but arithmetic is asked of it.
+
+A roof is measured, not computed: the fastest of all installed runtimes at one large matrix product, with the same
+threads and in the same round as what is measured against it. It is what good code reaches, four fifths to nine tenths
+of what the processor's data sheet allows, for even a matrix product has to load and store. A network can therefore come
+out above it: convolutions by Winograd's method do fewer multiplications than are counted here.
+"""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+import numpy as np
+
+from kakudai.bench.bare import Bare
+from kakudai.bench.product import matrix_product
+from kakudai.bench.timing import Case, Facts
+from kakudai.engine.machine import adds_exactly
+from kakudai.engine.runtimes import RuntimeName, open_session
+from kakudai.models import Model
+
+NAME = "matrix product"
+
+REPEATED = 4
+"""Products in one run: a multiple of the processors that small machines have."""
+
+
+def roof_cases(runtimes: Sequence[RuntimeName], threads: Sequence[int], side: int, stack: ExitStack) -> list[Case]:
+    """Prepare all products. ncnn is left out: it has no general matrix product on the way of its networks."""
+    precisions = ["float32", "int8"] if adds_exactly() else ["float32"]
+    x = np.random.default_rng(1).random((1, 1, side, side), np.float32)
+    taken: list[RuntimeName] = ["onnxruntime"]
+    taken += ["openvino"] if "openvino" in runtimes else []
+    cases = []
+    for precision in precisions:
+        model = Model(NAME, 1, 0, 1, matrix_product(side, precision), {})
+        for runtime in taken:
+            for count in threads:
+                session = open_session(model, runtime=runtime, threads=count)
+                inputs = [x] * (REPEATED * -(-count // REPEATED))
+                facts = Facts(
+                    "roof", NAME, runtime, precision, count, size=f"{side}x{side}", macs=len(inputs) * side**3
+                )
+                cases.append(Case(facts, Bare(session, inputs, stack)))
+    return cases
