@@ -69,7 +69,7 @@ def bench(
     from kakudai.bench.record import new_record, usual_folder
     from kakudai.bench.wish import Wish
     from kakudai.cli.evaluate import machine
-    from kakudai.cli.upscale import parse_tile
+    from kakudai.cli.wishes import parse_tile
     from kakudai.evaluate.curves import need_matplotlib
 
     if plot:
