@@ -46,4 +46,6 @@ def record(commit: str = "aaa", *, date: str = "2026-01-01T00:00:00+00:00", slow
         (Timed(IMPORT, (0.5, 1.0, 0.5)), Timed(COLD, (11.0, 22.0, 11.0), (10.0, 20.0, 10.0))),
     )
     measured = Measured((networks, files, processes), (("other beside net", "it is not installed"),))
-    return Record(date, "0.1.0", commit, "A Processor (R) 7", 2, False, {"numpy": "2.4"}, measured)
+    return Record(
+        date, "0.1.0", commit, "A Processor (R) 7", "family 1 model 2 avx2", 2, 0.1, "usual", {"numpy": "2.4"}, measured
+    )  # fmt: skip

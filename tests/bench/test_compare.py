@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from tests.bench.records import FILE, NETWORK, record
 
-from kakudai.bench.compare import Change, compare_records, quartiles, relative
+from kakudai.bench.compare import Change, compare_records, only_in, other_versions, quartiles, relative
 from kakudai.bench.record import Block, Measured, Record
 from kakudai.bench.timing import Timed
 from kakudai.errors import UsageError
@@ -71,10 +71,31 @@ def test_a_process_is_compared_with_the_bare_import() -> None:
 
 
 def test_records_that_cannot_be_compared_are_refused() -> None:
-    with pytest.raises(UsageError, match="two machines: a-processor-r-7-x2 and a-processor-r-7-x4"):
+    with pytest.raises(UsageError, match=r"two machines: a-processor-r-7-.*-avx2-x2 and a-.*-x4"):
         compare_records(record(), replace(record(), processors=4), 0.05)
     with pytest.raises(UsageError, match="no case in common"):
         compare_records(record(), replace(record(), measured=Measured(())), 0.05)
+
+
+def test_a_quick_run_or_a_single_round_says_nothing() -> None:
+    with pytest.raises(UsageError, match="the record of bbb is of a quick run"):
+        compare_records(record(), replace(record("bbb"), extent="quick"), 0.05)
+    with pytest.raises(UsageError, match="a record has 2 of 3 rounds"):
+        compare_records(with_network(record(), (10.0, 20.0)), record("bbb"), 0.05)
+
+
+def test_what_is_in_one_record_alone_is_named() -> None:
+    first, *others = record().measured.blocks
+    fewer = Block(first.name, tuple(entry for entry in first.timed if entry.facts.kind not in ("network", "roof")))
+    less = replace(record("bbb"), measured=Measured((fewer, *others)))
+    assert only_in(record(), less) == [NETWORK]
+    assert only_in(less, record()) == []
+
+
+def test_packages_that_changed_are_named() -> None:
+    newer = replace(record("bbb"), versions={"numpy": "2.5", "ncnn": "1"})
+    assert other_versions(record(), newer) == ["ncnn none -> 1", "numpy 2.4 -> 2.5"]
+    assert other_versions(record(), record("bbb")) == []
 
 
 def test_quartiles() -> None:

@@ -1,8 +1,11 @@
 """Other programs: they give the picture, or say why they do not take part."""
 
+import os
 import re
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import ncnn
 import numpy as np
@@ -10,8 +13,9 @@ import pytest
 from tests.small_models import convolutional, nearest
 
 from kakudai.bench import peers
-from kakudai.bench.peers import PEERS, Lanczos, RawOnnxRuntime, RawOpenVino, Torch, Waifu2x, difference, main
-from kakudai.bench.process import peak_memory, run_process
+from kakudai.bench.measure import Bench, duration
+from kakudai.bench.peers import PEERS, Lanczos, RawOnnxRuntime, RawOpenVino, Torch, Waifu2xUpconv7, difference
+from kakudai.bench.process import ended, peak_memory, run_process
 from kakudai.bench.subject import Subject, find_subjects, photograph, usual_names
 from kakudai.bench.waifu2x import INPUT, OUTPUT, PACKAGE, import_package, model_folder, native_files
 from kakudai.bench.wish import Wish
@@ -69,7 +73,8 @@ def test_a_library_that_is_not_there_is_named(monkeypatch) -> None:
 
     monkeypatch.setattr(peers, "find_spec", lambda _: True)
     monkeypatch.setattr(peers, "import_package", fail)
-    assert "does not start: libomp.so.5" in Waifu2x().missing(small())
+    with pytest.raises(RuntimeUnavailable, match=r"does not start: libomp\.so\.5"):
+        Waifu2xUpconv7().open(small(), 1)
 
 
 def test_opencv_is_not_needed(tmp_path: Path, monkeypatch) -> None:
@@ -106,27 +111,31 @@ def test_vgg_7_is_written_for_a_program_that_cuts_nothing_off(shared: Path) -> N
     assert native_files(small().model) is None
 
 
-def test_one_peer_alone_and_its_memory(tmp_path: Path) -> None:
-    np.save(tmp_path / "x.npy", photograph(16, 16))
-    (tmp_path / "net.onnx").write_bytes(convolutional())
-    main([Lanczos.name, str(tmp_path / "net.onnx"), "1", str(tmp_path / "x.npy")])
-    code = "import time; x = b'x' * 50_000_000; time.sleep(0.2)"
-    peak = peak_memory([sys.executable, "-c", code])
+def test_a_process_says_how_much_memory_it_held(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "large.py").write_text("import sys\nx = b'x' * int(sys.argv[1])\nsys.exit(int(sys.argv[2]))\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
+    peak = peak_memory(["large", "200000000", "0"])
     if Path("/proc/self/status").exists():
         assert peak is not None
-        assert 50e6 < peak < 150e6
+        assert 200e6 < peak < 300e6
+    with pytest.raises(KakudaiError, match="failed: exit code 3"):
+        peak_memory(["large", "1", "3"])
 
 
 def test_a_process_that_fails_is_an_error() -> None:
     words = [sys.executable, "-c", "raise SystemExit('it is broken')"]
     with pytest.raises(KakudaiError, match="a measured process failed: it is broken"):
         run_process(words)
-    with pytest.raises(KakudaiError, match="it is broken"):
-        peak_memory(words)
+    with pytest.raises(KakudaiError, match="killed by signal 6"):
+        run_process([sys.executable, "-c", "import os; os.abort()"])
+    assert ended("warning: x\nerror: no room\nhint: y\n", 1) == "error: no room"
+    assert ended("Traceback\n  x\nValueError: y\n", 1) == "ValueError: y"
+    assert ended("", 3) == "exit code 3"
 
 
 def test_subjects_are_the_family_and_whatever_is_named(tmp_path: Path) -> None:
-    assert usual_names()[:2] == ["photo-x2", "art-x2"]
+    assert usual_names(full=False) == ["photo-x2", "art-x2"]
+    assert usual_names(full=True)[:2] == ["photo-x2", "art-x2"]
     (tmp_path / "net.onnx").write_bytes(convolutional())
     groups = find_subjects(["photo", str(tmp_path / "net.onnx"), "photo"])
     assert [group[0].name for group in groups] == ["photo-x2", "convolutional"]
@@ -160,3 +169,40 @@ def test_wishes_that_make_no_sense(monkeypatch) -> None:
         Wish(runtimes=("ncnn",)).chosen_runtimes()
     assert Wish(tiles=(0, 64)).chosen_tiles() == (0, 64)
     assert Wish(threads=(3, 1, 3)).chosen_threads() == (1, 3)
+
+
+def test_the_estimate_grows_with_what_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "net.onnx").write_bytes(convolutional())
+
+    def seconds(**more: Any) -> float:
+        wish = Wish((str(tmp_path / "net.onnx"),), ("onnxruntime",), **{"peers": False, **more})
+        bench = Bench(wish, tmp_path, lambda _: nullcontext(lambda *_: None))
+        bench._costs[str(tmp_path / "net.onnx"), "onnxruntime"] = 1e-6
+        return bench.forecast()
+
+    few, many = seconds(rounds=1), seconds(rounds=3)
+    assert few < many < 2 * few + 1
+    assert many < seconds(rounds=3, peers=True)
+    assert seconds(quick=True) < few
+    assert [duration(s) for s in (1, 44, 89, 91, 630)] == [
+        "10 seconds",
+        "40 seconds",
+        "90 seconds",
+        "2 minutes",
+        "10 minutes",
+    ]
+
+
+def test_how_much_is_measured(monkeypatch) -> None:
+    monkeypatch.setattr("kakudai.bench.wish.usable_processors", lambda: 4)
+    usual, full = Wish(), Wish(full=True)
+    assert (usual.chosen_tiles(), usual.chosen_threads(), usual.chosen_rounds()) == ((None,), (4,), 5)
+    assert (full.chosen_tiles(), full.chosen_threads(), full.chosen_rounds()) == ((128, None), (1, 4), 5)
+    assert usual.sizes[1] < full.sizes[1]
+    assert (usual.extent, full.extent, Wish(full=True, quick=True).extent) == ("usual", "full", "quick")
+    parts = [
+        Wish(models=("photo",)), Wish(runtimes=("ncnn",)), Wish(tiles=(0,)), Wish(threads=(1,)), Wish(rounds=5),
+        Wish(peers=False),
+    ]  # fmt: skip
+    assert {wish.extent for wish in parts} == {"part"}
+    assert [wish.files_everywhere for wish in (usual, full, parts[1])] == [False, True, True]

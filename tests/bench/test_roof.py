@@ -9,7 +9,8 @@ import pytest
 from kakudai.bench.product import matrix_product
 from kakudai.bench.roof import roof_cases
 from kakudai.engine.machine import adds_exactly
-from kakudai.engine.runtimes import RuntimeName, open_session
+from kakudai.engine.runtimes import RuntimeName, Session, open_session
+from kakudai.errors import RuntimeUnavailable
 from kakudai.models import Model
 
 SIDE = 64
@@ -36,5 +37,17 @@ def test_roofs_are_counted_in_multiply_adds_for_each_runtime_that_has_one() -> N
         assert [(facts.runtime, facts.threads) for facts in float32] == [
             ("onnxruntime", 1), ("onnxruntime", 3), ("openvino", 1), ("openvino", 3),
         ]  # fmt: skip
-        assert float32[0].macs == 4 * SIDE**3
+        assert [facts.macs for facts in float32[:2]] == [4 * SIDE**3, 12 * SIDE**3]  # as many for each thread
         assert cases[0].run() is None
+
+
+def test_a_runtime_that_does_not_start_has_no_roof(monkeypatch) -> None:
+    def refuse(model: Model, *, runtime: str, threads: int) -> Session:
+        if runtime == "openvino":
+            raise RuntimeUnavailable("it does not start")
+        return open_session(model, runtime="onnxruntime", threads=threads)
+
+    monkeypatch.setattr("kakudai.bench.roof.open_session", refuse)
+    with ExitStack() as stack:
+        cases = roof_cases(["openvino"], [1], SIDE, stack)
+    assert {case.facts.runtime for case in cases} == {"onnxruntime"}

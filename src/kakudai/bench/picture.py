@@ -14,7 +14,13 @@ from kakudai.image.writing import write_whole
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-OURS, INT8, THEIRS = "#b5301f", "#d98a3d", "#9dabb8"
+COLORS = {
+    "kakudai": "#b5301f",
+    "kakudai, int8": "#d98a3d",
+    "the same network in another program": "#7f92a3",
+    "another network or method": "#c9d2da",
+}
+"""Who does what, and its color."""
 
 FAR = 10.0
 """What is so many times as fast as ours has no bar, but a line of text: others could not be told apart beside it."""
@@ -44,7 +50,7 @@ def plot_record(record: Record, target: Path) -> None:
     figure = Figure(figsize=(6.8 * columns, (0.34 * most + 1.3) * rows), layout="constrained")
     for number, (block, entries) in enumerate(panels, 1):
         _draw(figure.add_subplot(rows, columns, number), block, entries)
-    figure.suptitle(printable(f"{record.processors} x {record.processor}"), fontsize=9)
+    figure.suptitle(printable(record.place), fontsize=9)
     write_whole(target, encode(figure, target.suffix.lower()))
 
 
@@ -57,10 +63,14 @@ def bars(block: Block) -> list[Timed]:
 
 def _draw(axes: "Axes", block: Block, entries: list[Timed]) -> None:
     most = FAR * max((entry.speed for entry in entries if entry.facts.kind == "engine"), default=float("inf"))
-    far = [f"{entry.facts.name}: {entry.speed:.3g}" for entry in entries if entry.speed > most]
+    far = [f"without a bar: {entry.facts.name}, {entry.speed:.3g}" for entry in entries if entry.speed > most]
     entries = [entry for entry in entries if entry.speed <= most]
     speeds = [entry.speed for entry in entries]
-    axes.barh(range(len(entries)), speeds, color=[_color(entry) for entry in entries])
+    who = [_who(entry) for entry in entries]
+    for name, color in COLORS.items():
+        places = [place for place, other in enumerate(who) if other == name]
+        if places:
+            axes.barh(places, [speeds[place] for place in places], color=color, label=name)
     axes.set_yticks(range(len(entries)), [printable(_label(entry)) for entry in entries], fontsize=8)
     for place, entry in enumerate(entries):
         share = roof_share(block, entry) if entry.facts.kind == "engine" else None
@@ -70,13 +80,15 @@ def _draw(axes: "Axes", block: Block, entries: list[Timed]) -> None:
     axes.set(
         title=printable(block.name.partition(": ")[2]), xlabel="\n".join([label, *far]), xlim=(0, 1.4 * max(speeds))
     )
+    axes.legend(loc="lower right", fontsize=7, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _color(entry: Timed) -> str:
+def _who(entry: Timed) -> str:
+    """Return a key of `COLORS`. What another network or method multiplies, nobody has counted."""
     if entry.facts.kind == "peer":
-        return THEIRS
-    return INT8 if entry.facts.precision == "int8" else OURS
+        return "the same network in another program" if entry.facts.macs else "another network or method"
+    return "kakudai, int8" if entry.facts.precision == "int8" else "kakudai"
 
 
 def _label(entry: Timed) -> str:

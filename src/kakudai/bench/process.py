@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from kakudai.bench.subject import MIDDLING, Subject
@@ -14,20 +13,20 @@ from kakudai.image.picture import Pixels
 IMPORTS = "import numpy, onnxruntime"
 """The least that any program has to load that runs a network with ONNX Runtime."""
 
-SAMPLED = 0.005
-"""Seconds between two looks at the memory of a process. The system keeps its peak; the last look may miss its end."""
+PYTHON = [sys.executable, "-m"]
+"""What runs a module."""
 
 
 def upscale_words(
     subject: Subject, runtime: str, source: Path, target: Path, *, threads: int | None = None, tile: int | None = None
 ) -> list[str]:
-    """Return the command that enlarges a file with a network.
+    """Return the module, and its words, that enlarges a file with a network.
 
     Args:
         threads: As many as there are if None.
         tile: Side of the tiles; the engine's choice if None.
     """
-    words = [sys.executable, "-m", "kakudai", "upscale", str(source), "-o", str(target), "--on-exists", "overwrite"]
+    words = ["kakudai", "upscale", str(source), "-o", str(target), "--on-exists", "overwrite"]
     words += ["-s", str(subject.model.scale), "-m", subject.source, "--runtime", runtime, "--json", "-q"]
     words += ["-d", str(MIDDLING)] if subject.model.takes_strength else []
     words += ["--threads", str(threads)] if threads else []
@@ -38,7 +37,7 @@ def plain_cases() -> list[Case]:
     """Return the processes that others are compared with: what must be loaded at least, and our own help."""
     return [
         _case("bare import", [sys.executable, "-c", IMPORTS]),
-        _case("kakudai --help", [sys.executable, "-m", "kakudai", "--help"]),
+        _case("kakudai --help", [*PYTHON, "kakudai", "--help"]),
     ]
 
 
@@ -57,7 +56,7 @@ def upscale_case(subject: Subject, runtime: str, image: Pixels, source: Path, th
         source: The file.
         threads: That it uses.
     """
-    words = upscale_words(subject, runtime, source, source.with_name("cold.png"), threads=threads)
+    words = [*PYTHON, *upscale_words(subject, runtime, source, source.with_name("cold.png"), threads=threads)]
 
     def run() -> float:
         return float(json.loads(run_process(words).splitlines()[0])["network_seconds"])
@@ -78,37 +77,31 @@ def run_process(words: list[str]) -> str:
     """
     result = subprocess.run(words, capture_output=True, text=True, check=False)
     if result.returncode:
-        raise KakudaiError(f"a measured process failed: {_reason(result.stderr, result.returncode)}", " ".join(words))
+        raise KakudaiError(f"a measured process failed: {ended(result.stderr, result.returncode)}", " ".join(words))
     return result.stdout
 
 
 def peak_memory(words: list[str]) -> int | None:
-    """Run a command and return the most memory that it held, in bytes; None where the system does not say.
+    """Run a module and return the most memory that its process held, in bytes; None where the system does not say.
 
-    Linux keeps the figure for each process in /proc; what it tells a parent about its children includes the parent.
+    The process itself says so at its end, see `alone.py`: what a system tells a parent about its children may include
+    the parent.
+
+    Args:
+        words: The module and what it is told.
 
     Raises:
-        KakudaiError: The command failed.
+        KakudaiError: It failed.
     """
-    peak = None
-    with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as child:
-        while child.poll() is None:
-            peak = max(filter(None, (peak, _held(child.pid))), default=None)
-            time.sleep(SAMPLED)
-        _, error = child.communicate()
-    if child.returncode:
-        raise KakudaiError(f"a measured process failed: {_reason(error, child.returncode)}", " ".join(words))
-    return peak
+    last = run_process([*PYTHON, "kakudai.bench.alone", *words]).splitlines()[-1]
+    return int(last) if last.isdecimal() else None
 
 
-def _held(process: int) -> int | None:
-    """Return the most memory that a process has held so far, in bytes."""
-    try:
-        lines = Path(f"/proc/{process}/status").read_text(encoding="ascii", errors="replace").splitlines()
-        return next((int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM:")), None)
-    except OSError:
-        return None
-
-
-def _reason(error: str, code: int) -> str:
-    return (error.strip().splitlines() or [f"exit code {code}"])[0][:300]
+def ended(error: str, code: int) -> str:
+    """Say in a line why a process ended that should not have: what it said last, or how it died."""
+    if code < 0:
+        return f"it was killed by signal {-code}"
+    lines = [line for line in error.strip().splitlines() if line.strip()]
+    return next((line for line in lines if line.startswith("error:")), lines[-1] if lines else f"exit code {code}")[
+        :300
+    ]

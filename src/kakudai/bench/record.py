@@ -1,10 +1,12 @@
 """What was measured, when, where and with what, as one JSON file; and the history that such files make.
 
-A history is a folder with one file for each machine and commit. A machine is told by the name and the number of its
-processors: what was measured on another one cannot be compared, not even by ratios.
+A history is a folder with one file for each machine and commit. A machine is told by the name, the generation and the
+number of its processors: what was measured on another one cannot be compared, not even by ratios.
 """
 
 import json
+import logging
+import os
 import re
 import subprocess
 from collections.abc import Iterable
@@ -12,11 +14,16 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from kakudai import __version__
 from kakudai.bench.timing import Facts, Timed
 from kakudai.errors import UsageError
+
+logger = logging.getLogger(__name__)
+
+Extent: TypeAlias = Literal["usual", "full", "part", "quick"]
+"""How much was measured: the default, more than that, what was named; or only whether it works."""
 
 SCHEMA = 1
 """Version of the object; it rises when a key changes its meaning or goes."""
@@ -39,10 +46,17 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Everything that was measured, and what could not be: (what, why)."""
+    """Everything that was measured.
+
+    Args:
+        blocks: The times.
+        missing: What could not be measured: (what, why).
+        failed: Names of networks of which nothing could be measured.
+    """
 
     blocks: tuple[Block, ...]
     missing: tuple[tuple[str, str], ...] = ()
+    failed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +68,10 @@ class Record:
         version: Of kakudai.
         commit: Of its code, with "+" where files were changed; empty where that is not known.
         processor: Name of the processor.
+        generation: What tells processors of that name apart, see `generation`; empty where the system does not say.
         processors: How many this process could use.
-        quick: Tiny pictures and one round: says nothing about speed.
+        load: Programs that ran or waited when it began, the mean of a minute; None where the system does not say.
+        extent: How much was measured.
         versions: Of the packages that do the work.
         measured: The times.
     """
@@ -64,33 +80,45 @@ class Record:
     version: str
     commit: str
     processor: str
+    generation: str
     processors: int
-    quick: bool
+    load: float | None
+    extent: Extent
     versions: dict[str, str]
     measured: Measured
 
     @property
     def machine(self) -> str:
         """What tells this machine from others, as a part of a file's name."""
-        name = re.sub(r"[^a-z0-9]+", "-", self.processor.lower()).strip("-") or "unknown"
+        name = re.sub(r"[^a-z0-9]+", "-", f"{self.processor} {self.generation}".lower()).strip("-") or "unknown"
         return f"{name}-x{self.processors}"
 
     @property
+    def place(self) -> str:
+        """The machine in words."""
+        more = f" ({self.generation})" if self.generation else ""
+        return f"{self.processors} x {self.processor}{more}"
+
+    @property
     def file_name(self) -> str:
-        """Name of its file in a history."""
-        return f"{self.machine}-{self.commit.replace('+', '-changed') or self.version}.json"
+        """Name of its file in a history. What has not the usual extent says so, and replaces nothing that has."""
+        extent = "" if self.extent == "usual" else f"-{self.extent}"
+        return f"{self.machine}-{self.commit.replace('+', '-changed') or self.version}{extent}.json"
 
     def as_json(self) -> dict[str, Any]:
         """Return everything as plain values."""
         return {"schema": SCHEMA, **asdict(self)}
 
 
-def new_record(measured: Measured, *, processor: str, processors: int, quick: bool) -> Record:
-    """Put down what was measured just now."""
+def new_record(*, processor: str, processors: int, extent: Extent) -> Record:
+    """Put down where and with what a run begins; what it measures comes later."""
     found = ((name, _version(name)) for name in PACKAGES)
     versions = {name: version for name, version in found if version}
     date = datetime.now(UTC).isoformat(timespec="seconds")
-    return Record(date, __version__, commit(), processor, processors, quick, versions, measured)
+    load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+    return Record(
+        date, __version__, commit(), processor, generation(), processors, load, extent, versions, Measured(()),
+    )  # fmt: skip
 
 
 def read_record(path: Path) -> Record:
@@ -121,7 +149,7 @@ def from_json(values: dict[str, Any]) -> Record:
     )
     missing = tuple((what, why) for what, why in values["measured"]["missing"])
     plain = {key: value for key, value in values.items() if key not in ("schema", "measured")}
-    return Record(**plain, measured=Measured(blocks, missing))
+    return Record(**plain, measured=Measured(blocks, missing, tuple(values["measured"]["failed"])))
 
 
 def _timed(entry: dict[str, Any]) -> Timed:
@@ -134,22 +162,29 @@ def _timed(entry: dict[str, Any]) -> Timed:
 def history(folder: Path) -> list[tuple[Path, Record]]:
     """Return the records of a folder, oldest first.
 
+    A file that is none, or of another schema, is passed over with a warning.
+
     Raises:
-        UsageError: There is no such folder, or it has a file that is no record.
+        UsageError: There is no such folder.
     """
     if not folder.is_dir():
         raise UsageError(f"there is no history at {folder}", "make one with: kakudai bench -o FOLDER")
-    found = [(path, read_record(path)) for path in folder.glob("*.json")]
+    found = []
+    for path in folder.glob("*.json"):
+        try:
+            found.append((path, read_record(path)))
+        except UsageError as error:
+            logger.warning("passed over: %s", error.message)
     return sorted(found, key=lambda entry: (entry[1].date, entry[0].name))
 
 
 def last_two(entries: Iterable[tuple[Path, Record]]) -> tuple[Path, Path]:
-    """Return the two newest records of the machine that was measured last.
+    """Return the two newest records of the machine that was measured last; quick runs do not count.
 
     Raises:
         UsageError: There are no two.
     """
-    known = list(entries)
+    known = [(path, record) for path, record in entries if record.extent != "quick"]
     same = [path for path, record in known if record.machine == known[-1][1].machine]
     if len(same) < 2:
         count = f"{len(same)} record" + ("" if len(same) == 1 else "s")
@@ -185,6 +220,31 @@ def commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return ""
     return name.stdout.strip() + ("+" if changed.stdout.strip() else "")
+
+
+PROCESSORS = Path("/proc/cpuinfo")
+"""Where Linux says what its processors are."""
+
+NUMBERS = {"cpu family": "family", "model": "model", "CPU implementer": "implementer", "CPU part": "part"}
+"""What /proc/cpuinfo calls the numbers of a generation, on x86 and on Arm."""
+
+INSTRUCTIONS = ("amx_int8", "avx512_vnni", "avx_vnni", "avx512f", "avx2", "avx", "i8mm", "asimddp", "asimd")
+"""Those that multiply fastest come first."""
+
+
+def generation() -> str:
+    """Say what tells processors of one name apart: "family 25 model 17 avx512_vnni"; a virtual machine may hide some
+    instructions. Empty where the system does not say.
+    """
+    try:
+        text = PROCESSORS.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    pairs = (line.partition(":") for line in text.partition("\n\n")[0].splitlines())
+    values = {key.strip(): value.strip() for key, _, value in pairs}
+    words = [f"{name} {values[key]}" for key, name in NUMBERS.items() if key in values]
+    have = f"{values.get('flags', '')} {values.get('Features', '')}".split()
+    return " ".join([*words, *[name for name in INSTRUCTIONS if name in have][:1]])
 
 
 def _version(package: str) -> str | None:

@@ -16,16 +16,20 @@ from kakudai.bench.product import matrix_product
 from kakudai.bench.timing import Case, Facts
 from kakudai.engine.machine import adds_exactly
 from kakudai.engine.runtimes import RuntimeName, open_session
+from kakudai.errors import KakudaiError
 from kakudai.models import Model
 
 NAME = "matrix product"
 
 REPEATED = 4
-"""Products in one run: a multiple of the processors that small machines have."""
+"""Products of each thread in one run: as many for all of them, or some would wait for others."""
 
 
 def roof_cases(runtimes: Sequence[RuntimeName], threads: Sequence[int], side: int, stack: ExitStack) -> list[Case]:
-    """Prepare all products. ncnn is left out: it has no general matrix product on the way of its networks."""
+    """Prepare all products, in runtimes that start; those that do not are named where networks are tried in them.
+
+    ncnn is left out: it has no general matrix product on the way of its networks.
+    """
     precisions = ["float32", "int8"] if adds_exactly() else ["float32"]
     x = np.random.default_rng(1).random((1, 1, side, side), np.float32)
     taken: list[RuntimeName] = ["onnxruntime"]
@@ -35,8 +39,11 @@ def roof_cases(runtimes: Sequence[RuntimeName], threads: Sequence[int], side: in
         model = Model(NAME, 1, 0, 1, matrix_product(side, precision), {})
         for runtime in taken:
             for count in threads:
-                session = open_session(model, runtime=runtime, threads=count)
-                inputs = [x] * (REPEATED * -(-count // REPEATED))
+                try:
+                    session = open_session(model, runtime=runtime, threads=count)
+                except KakudaiError:
+                    continue
+                inputs = [x] * (REPEATED * count)
                 facts = Facts(
                     "roof", NAME, runtime, precision, count, size=f"{side}x{side}", macs=len(inputs) * side**3
                 )

@@ -48,9 +48,13 @@ class Subject:
         return per_pixel * self.megapixels(image) * 1e6
 
 
-def usual_names() -> list[str]:
-    """Name the networks that the words of the family stand for, as far as they are shipped."""
-    files = dict.fromkeys(map(shipped.file_of, shipped.WORDS))
+def usual_names(*, full: bool) -> list[str]:
+    """Name the networks that people get who name none, or all that words of the family stand for; if they are shipped.
+
+    Args:
+        full: All: also the fast ones and the best, which alone would take most of the time.
+    """
+    files = dict.fromkeys(map(shipped.file_of, shipped.WORDS if full else shipped.STYLES))
     return [name for name in files if shipped.is_shipped(name)]
 
 
@@ -60,8 +64,8 @@ def find_subjects(names: Sequence[str]) -> list[list[Subject]]:
     Raises:
         ModelError: One cannot be found or used.
     """
-    found = []
-    for name in dict.fromkeys(names or usual_names()):
+    found: list[list[Subject]] = []
+    for name in dict.fromkeys(names):
         source = name if is_path(name) or is_folder(name) else shipped.file_of(name)
         short = None if Path(source).suffix else shipped.in_int8(source)
         sources = [source, short] if short and adds_exactly() else [source]

@@ -57,8 +57,9 @@ def _roofs(record: Record) -> Table:
 def _networks(record: Record) -> Table:
     blocks = [block for block in record.measured.blocks if block.name.startswith("networks")]
     rows = [_network(block, entry) for block in blocks for entry in block.of("network")]
-    headings = ("network", "numbers", "runtime", "threads", "tile", "MP/s", "of the roof", "peak MB")
-    return Table("Networks alone: megapixels of output per second; peak memory is of a whole process", headings, rows)
+    headings = ("network", "numbers", "runtime", "threads", "tile", "MP/s", "of the roof", "process, peak MB")
+    title = "Networks alone: megapixels of output per second, share of the roof without overlaps of tiles"
+    return Table(title, headings, rows)
 
 
 def _network(block: Block, entry: Timed) -> tuple[str, ...]:
@@ -82,7 +83,8 @@ def _peers(record: Record) -> Table:
         "other program", "our network", "runtime", "numbers", "threads", "its MP/s", "ours", "times as fast",
         "its peak MB",
     )  # fmt: skip
-    return Table("Other programs and our engine, from array to array: how many times as fast ours is", headings, rows)
+    title = "Other programs, none with int8, and our engine, from array to array: how many times as fast ours is"
+    return Table(title, headings, rows)
 
 
 def _files(record: Record) -> Table:

@@ -2,14 +2,17 @@
 
 A machine that does other things is slow for seconds or minutes at a time. Whatever is compared is therefore run in the
 same round, ratios are taken within rounds, and the median over the rounds is the figure. Every second round goes
-backwards, so that no case always follows the same one.
+backwards, so that no case always follows the same one. Garbage is collected between two cases, never while one runs.
 """
 
+import gc
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Literal, TypeAlias
+
+from kakudai.errors import KakudaiError
 
 Kind: TypeAlias = Literal["roof", "network", "engine", "peer", "file", "process"]
 
@@ -105,37 +108,67 @@ def time_cases(
     *,
     quick: bool = False,
     progress: Callable[[int, int], None] | None = None,
-) -> list[Timed]:
-    """Time some cases together.
+) -> tuple[list[Timed], list[tuple[Facts, str]]]:
+    """Time some cases together. One that fails is not run again and has no times; the others go on.
 
     Args:
         cases: In the order in which they are run, and returned.
         rounds: How often each is run, after once that does not count.
         quick: No rest between two cases, and no run that does not count.
         progress: Called with (runs done, runs in all).
+
+    Returns:
+        The times, and what failed with the reason.
     """
     seconds: list[list[float]] = [[] for _ in cases]
     networks: list[list[float]] = [[] for _ in cases]
+    failed: dict[int, str] = {}
     turns = range(1 if quick else 0, rounds + 1)
     done, total = 0, len(cases) * len(turns)
     for turn in turns:
         order = range(len(cases)) if turn % 2 else reversed(range(len(cases)))
         for number in order:
-            time.sleep(0.0 if quick else REST)
-            started = time.perf_counter()
-            network = cases[number].run()
-            taken = time.perf_counter() - started
-            if turn:
-                seconds[number].append(taken)
-                if network is not None:
-                    networks[number].append(network)
+            if number not in failed:
+                try:
+                    taken, network = _once(cases[number], 0.0 if quick else REST)
+                except Exception as error:  # whatever a runtime or another program raises: the others go on
+                    failed[number] = reason_of(error)
+                else:
+                    if turn:
+                        seconds[number].append(taken)
+                        networks[number] += [] if network is None else [network]
             done += 1
             if progress:
                 progress(done, total)
-    return [
-        Timed(case.facts, tuple(taken), tuple(network))
-        for case, taken, network in zip(cases, seconds, networks, strict=True)
+    timed = [
+        Timed(case.facts, tuple(seconds[number]), tuple(networks[number]))
+        for number, case in enumerate(cases)
+        if number not in failed
     ]
+    return timed, [(cases[number].facts, reason) for number, reason in failed.items()]
+
+
+def _once(case: Case, rest: float) -> tuple[float, float | None]:
+    """Run a case after a rest; return how long it took, and what it says about its network."""
+    gc.collect()
+    time.sleep(rest)
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        started = time.perf_counter()
+        network = case.run()
+        return time.perf_counter() - started, network
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def reason_of(error: Exception) -> str:
+    """Say in a line why something cannot be measured."""
+    if isinstance(error, KakudaiError):
+        return error.message
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
 
 
 def ratio(over: Timed, under: Timed) -> float:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import cast, get_args
 
+from kakudai.bench.record import Extent
 from kakudai.engine.memory import SMALLEST_TILE
 from kakudai.engine.runtimes import EXTRAS, RuntimeName, available, usable_processors
 from kakudai.errors import RuntimeUnavailable, UsageError
@@ -10,10 +11,15 @@ from kakudai.errors import RuntimeUnavailable, UsageError
 Size = tuple[int, int]
 """(width, height) in pixels."""
 
-SMALL, LARGE = (750, 469), (4000, 3000)
-"""The picture that all tables of this program have, and one of 12 megapixels."""
+SMALL, LARGE, FULL_LARGE = (750, 469), (2000, 1500), (4000, 3000)
+"""The picture that all tables of this program have, one that becomes 12 megapixels at 2x, and one that has 12."""
 
 QUICK_SMALL, QUICK_LARGE = (96, 64), (160, 120)
+
+FULL_TILE = 128
+"""Tiles that fit into the caches of small processors, beside those that the engine takes."""
+
+ROUNDS = 5
 
 SIDE, QUICK_SIDE = 1024, 128
 """Rows and columns of the matrix products."""
@@ -24,12 +30,14 @@ class Wish:
     """What is to be measured.
 
     Args:
-        models: Names or paths; those that the words of the family stand for if none.
+        models: Names or paths; see `usual_names` if none.
         runtimes: All that are installed if none.
-        tiles: Sides in input pixels; 0 is the whole picture, None what the engine takes. 128 and None if none.
-        threads: One, and as many as there are processors, if none.
-        rounds: How often each case is timed.
+        tiles: Sides in input pixels; 0 is the whole picture, None what the engine takes; the latter if none.
+        threads: As many as there are processors if none.
+        rounds: How often each case is timed; 5 if None.
         peers: Measure other programs too.
+        full: All networks of the family, tiles of 128 and one thread too, a photograph of 12 megapixels, and files in
+            every runtime instead of the one that `auto` takes.
         quick: Tiny pictures and products, once: whether it works, not how fast it is.
     """
 
@@ -37,14 +45,26 @@ class Wish:
     runtimes: tuple[str, ...] = ()
     tiles: tuple[int | None, ...] = ()
     threads: tuple[int, ...] = ()
-    rounds: int = 5
+    rounds: int | None = None
     peers: bool = True
+    full: bool = False
     quick: bool = False
+
+    @property
+    def extent(self) -> Extent:
+        """How much is measured."""
+        if self.quick:
+            return "quick"
+        if self.models or self.runtimes or self.tiles or self.threads or self.rounds is not None or not self.peers:
+            return "part"
+        return "full" if self.full else "usual"
 
     @property
     def sizes(self) -> tuple[Size, Size]:
         """Of the two pictures."""
-        return (QUICK_SMALL, QUICK_LARGE) if self.quick else (SMALL, LARGE)
+        if self.quick:
+            return QUICK_SMALL, QUICK_LARGE
+        return SMALL, FULL_LARGE if self.full else LARGE
 
     @property
     def side(self) -> int:
@@ -61,7 +81,7 @@ class Wish:
             if tile is not None and 0 != tile < SMALLEST_TILE:
                 hint = f"accepted are auto, whole, and {SMALLEST_TILE} or more"
                 raise UsageError(f"the tile is {tile}", hint)
-        return self.tiles or ((None,) if self.quick else (128, None))
+        return self.tiles or ((FULL_TILE, None) if self.full else (None,))
 
     def chosen_threads(self) -> tuple[int, ...]:
         """Return the numbers of threads to be tried, smallest first.
@@ -72,7 +92,7 @@ class Wish:
         if min(self.threads, default=1) < 1:
             raise UsageError(f"threads is {min(self.threads)}", "accepted are whole numbers from 1")
         most = usable_processors()
-        return tuple(sorted({*self.threads} or ({most} if self.quick else {1, most})))
+        return tuple(sorted({*self.threads} or ({1, most} if self.full else {most})))
 
     def chosen_rounds(self) -> int:
         """Return how often each case is timed.
@@ -80,9 +100,14 @@ class Wish:
         Raises:
             UsageError: It is no such number.
         """
-        if self.rounds < 1:
+        if self.rounds is not None and self.rounds < 1:
             raise UsageError(f"rounds is {self.rounds}", "accepted are whole numbers from 1")
-        return 1 if self.quick else self.rounds
+        return 1 if self.quick else self.rounds or ROUNDS
+
+    @property
+    def files_everywhere(self) -> bool:
+        """Whether files are measured in every runtime, and not in the first alone that runs a network."""
+        return self.full or bool(self.runtimes)
 
     def chosen_runtimes(self) -> tuple[RuntimeName, ...]:
         """Return the runtimes to be tried; those that were named in their order.
