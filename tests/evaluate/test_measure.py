@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kakudai.degrade.jpeg import jpeg
 from kakudai.errors import PictureError, PictureNotFound
-from kakudai.evaluate.measure import BICUBIC, measure_set, set_name
-from kakudai.image.files import write_image
+from kakudai.evaluate.measure import BICUBIC, measure_set, set_name, told_strength
+from kakudai.image.files import read_image, write_image
 from kakudai.image.picture import Picture
 from kakudai.image.resize import imresize_matlab, resize
+from kakudai.metrics import Protocol, psnr
 
 
 def smooth(path: Path, seed: int, height: int = 48, width: int = 64, channels: int = 3) -> None:
@@ -89,6 +91,24 @@ def test_a_set_of_the_literature_must_have_its_figure(tmp_path: Path) -> None:
     with pytest.raises(PictureError, match=r"published 33\.66"):
         measure_set(tmp_path / "Set5", 2, {"network": never}, published=True)
     assert measure_set(tmp_path / "Set5", 2, {}).name == "Set5"
+
+
+def test_what_does_not_enlarge_is_shown_jpeg_pictures_and_told_so(tmp_path: Path) -> None:
+    smooth(tmp_path / "Set5/a.png", 0)
+    original = read_image(tmp_path / "Set5/a.png").color
+    shown = []
+
+    def keep(low):
+        shown.append(low)
+        return original
+
+    scores = measure_set(tmp_path / "Set5", 1, {"perfect": keep}, published=True)
+    np.testing.assert_array_equal(shown[0], jpeg(original, 40, chroma="4:2:0"))
+    assert scores.mean(BICUBIC).psnr == psnr(shown[0], original, Protocol.published(1)) < 60
+    assert scores.mean("perfect").psnr == np.inf
+    assert scores.conditions == "luma_bt601_studio, shave 1, 8-bit, JPEG quality 40, 4:2:0"
+    assert told_strength(1) == 50
+    assert told_strength(2) == "auto"
 
 
 def test_names_of_sets(tmp_path: Path, monkeypatch) -> None:

@@ -246,13 +246,14 @@ def _imported() -> list["Model"]:
 def _verify(model: "Model", folder: Path) -> list[dict[str, Any]]:
     """Compare one card with one set: one row for PSNR and one for SSIM, none where the card does not name the set."""
     from kakudai.engine.upscaler import Upscaler
-    from kakudai.evaluate.measure import measure_set, set_name
+    from kakudai.evaluate.measure import measure_set, set_name, told_strength
 
     key = f"{set_name(folder)} x{model.scale}"
     if key not in model.quality:
         return []
     psnr, ssim, _ = stated(model, key)
-    with Upscaler(model.scale, model=model) as upscaler, counting(key) as progress:
+    strength = told_strength(model.scale)
+    with Upscaler(model.scale, model=model, denoise=strength) as upscaler, counting(key) as progress:
         methods = {model.name: upscaler.upscale}
         scores = measure_set(folder, model.scale, methods, published=True, progress=progress)
     mean = scores.mean(model.name)

@@ -143,17 +143,17 @@ def export(recipe: Path, folder: Path, pack: "Pack", sets: list[Path]) -> Path:
 def quality_of(model: Path, name: str, scale: int, sets: list[Path]) -> dict[str, dict[str, float | str]]:
     """Measure an exported network on some test sets."""
     from kakudai.engine.upscaler import Upscaler
-    from kakudai.evaluate.measure import measure_set
+    from kakudai.evaluate.measure import measure_set, told_strength
 
     quality: dict[str, dict[str, float | str]] = {}
     for path in sets:
-        with Upscaler(scale, model=model) as upscaler:
+        with Upscaler(scale, model=model, denoise=told_strength(scale)) as upscaler:
             scores = measure_set(path, scale, {name: upscaler.upscale})
         mean = scores.mean(name)
         quality[f"{scores.name} x{scores.scale}"] = {
             "psnr": round(mean.psnr, 4),
             "ssim": round(mean.ssim, 5),
-            "protocol": str(scores.protocol),
+            "protocol": scores.conditions,
         }
         say(f"{scores.name} x{scores.scale}: {mean.psnr:.3f} dB, SSIM {mean.ssim:.4f}")
     return quality

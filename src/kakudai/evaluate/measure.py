@@ -2,6 +2,7 @@
 
 Each picture is cut to a multiple of the scale, shrunk as the literature does, enlarged by every method, and compared
 with the original by the published protocol. What is measured is what a user gets: 8-bit pixels in, 8-bit pixels out.
+What does not enlarge removes damage: at scale 1 pictures are compressed as JPEG instead, and methods are told how much.
 """
 
 import os
@@ -9,9 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
+from kakudai.degrade.jpeg import jpeg
 from kakudai.degrade.shrink import crop_to_multiple, shrink_bicubic
+from kakudai.degrade.strength import strength_of_quality
 from kakudai.errors import PictureError, PictureNotFound
 from kakudai.evaluate.published import check_bicubic
 from kakudai.image.files import read_image
@@ -23,6 +26,9 @@ Enlarge: TypeAlias = Callable[[Pixels], Pixels]
 """Takes an (H, W, 1 | 3) uint8 picture, gives it enlarged."""
 
 BICUBIC = "bicubic"
+JPEG_QUALITY = 40
+"""Of the pictures at scale 1; their colour has half the resolution."""
+
 SUFFIXES = {".png", ".webp", ".tif", ".tiff", ".bmp"}
 """Lossless formats; a folder's other files are not part of a test set."""
 
@@ -56,6 +62,11 @@ class SetScores:
         scores = self.pictures[method].values()
         return Score(fmean(score.psnr for score in scores), fmean(score.ssim for score in scores))
 
+    @property
+    def conditions(self) -> str:
+        """How pictures were shown and compared, as cards state it."""
+        return f"{self.protocol}, JPEG quality {JPEG_QUALITY}, 4:2:0" if self.scale == 1 else str(self.protocol)
+
     def as_json(self) -> dict[str, Any]:
         """Return everything as plain values."""
         methods = {
@@ -65,7 +76,7 @@ class SetScores:
             }
             for method, scores in self.pictures.items()
         }
-        return {"set": self.name, "scale": self.scale, "protocol": str(self.protocol), "methods": methods}
+        return {"set": self.name, "scale": self.scale, "protocol": self.conditions, "methods": methods}
 
 
 def measure_set(
@@ -147,10 +158,16 @@ def set_name(folder: Path) -> str:
     return os.path.basename(os.path.abspath(folder))  # noqa: PTH100, PTH119 - Path would follow links, or keep the dots
 
 
+def told_strength(scale: int) -> int | Literal["auto"]:
+    """Return the strength, 0 to 100, that methods of a scale are told: at scale 1 that of the pictures."""
+    return round(100 * strength_of_quality(JPEG_QUALITY)) if scale == 1 else "auto"
+
+
 def _measure(file: Path, scale: int, enlarge: Enlarge, protocol: Protocol) -> Score:
     high = crop_to_multiple(eight_bits(read_image(file).color), scale)
     try:
-        output = enlarge(shrink_bicubic(high, scale))
+        low = jpeg(high, JPEG_QUALITY, chroma="4:2:0") if scale == 1 else shrink_bicubic(high, scale)
+        output = enlarge(low)
         return Score(psnr(output, high, protocol), ssim(output, high, protocol))
     except ValueError as error:
         raise PictureError(f"{file} cannot be measured: {error}", "take it out of the set") from error
