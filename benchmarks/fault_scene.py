@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -30,6 +31,11 @@ class Ended:
 def names_in(folder: Path) -> set[str]:
     """Return the names of all that lies directly in a folder."""
     return {path.name for path in folder.iterdir()}
+
+
+def hear_interrupts() -> None:
+    """Let the program hear Ctrl-C, also where this process runs in the background and does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Scene:
@@ -65,13 +71,13 @@ class Scene:
         done = subprocess.run(self.command(*words), capture_output=True, text=True, check=False, preexec_fn=before)
         return Ended(done.returncode, done.stderr)
 
-    def struck(self, signal: int, *words: object) -> Ended:
+    def struck(self, number: int, *words: object) -> Ended:
         """Run the program, and send it a signal at any moment of its work."""
-        process = subprocess.Popen(self.command(*words), stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(self.command(*words), stderr=subprocess.PIPE, text=True, preexec_fn=hear_interrupts)
         try:
             process.wait(self.random.uniform(0, self.seconds))
         except subprocess.TimeoutExpired:
-            process.send_signal(signal)
+            process.send_signal(number)
         said = process.communicate()[1]
         return Ended(process.returncode, said)
 

@@ -14,6 +14,7 @@ from kakudai import list_models
 from kakudai.engine.ensemble import turns_for
 from kakudai.engine.loaded import Loaded, Run
 from kakudai.engine.loading import load_model
+from kakudai.engine.machine import Machine
 from kakudai.engine.runtimes import usable_processors
 from kakudai.image.picture import Pixels
 from kakudai.models import Model
@@ -159,7 +160,7 @@ class Running:
         """
         assert method.model is not None
         if method.key not in self._open:
-            self._open[method.key] = Loaded.open(method.model, runtime="auto", threads=self._threads)
+            self._open[method.key] = Loaded.open(method.model, Machine(threads=self._threads))
         loaded = self._open[method.key]
         if strength is not None:
             loaded = replace(loaded, strength=strength / 100)

@@ -184,7 +184,7 @@ def test_without_networks_the_own_one_enlarges_and_never_pretends_to_denoise(fol
     ("words", "done"),
     [
         ("-n 2", "photo-restore-x2, strength 75"),
-        ("--method noise -n 1", "photo-restore-x2, strength 50"),
+        ("--method noise -n 1", "photo-restore-x1, strength 50"),
         ("-n -1", "photo-x2"),
     ],
 )
