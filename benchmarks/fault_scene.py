@@ -73,7 +73,12 @@ class Scene:
 
     def struck(self, number: int, *words: object) -> Ended:
         """Run the program, and send it a signal at any moment of its work."""
-        process = subprocess.Popen(self.command(*words), stderr=subprocess.PIPE, text=True, preexec_fn=hear_interrupts)
+        process = subprocess.Popen(
+            self.command(*words),
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=hear_interrupts,  # noqa: PLW1509 - one call
+        )
         try:
             process.wait(self.random.uniform(0, self.seconds))
         except subprocess.TimeoutExpired:
