@@ -141,7 +141,7 @@ def test_many_pictures_come_back_as_one_archive(opened: Callable[..., Page], tmp
     page = opened()
     page.choose(*paths, refused)
     wait_for(page, "document.querySelectorAll('#strip [data-state=ready]').length === 3")
-    assert page.text("#strip li:last-child .state") == "Not accepted"
+    wait_for(page, "document.querySelector('#strip li:last-child .state').textContent === 'Not accepted'")
     assert page.text("#start") == "Enlarge 3 pictures"
     page.click("#start")
     wait_for(page, "document.querySelectorAll('#strip [data-state=done]').length === 3")
