@@ -13,7 +13,7 @@ import torch
 from tests.train.tiny import log_of, losses, stop_at
 
 from kakudai.errors import RecipeError
-from kakudai.train.build import save_weights
+from kakudai.train.build import build_network, save_weights, start_from
 from kakudai.train.export import averaged_network, trained_network
 from kakudai.train.loop import Run, train
 from kakudai.train.recipe import Recipe, read_recipe
@@ -102,6 +102,19 @@ def test_a_run_can_start_from_the_weights_of_another(recipe: Recipe, tmp_path: P
         train(recipe.model_copy(update={"start": tmp_path / "missing"}), tmp_path / "bad")
     with pytest.raises(RecipeError, match="nothing in"):
         train(recipe.model_copy(update={"start": start, "network": "srcnn", "arguments": {}}), tmp_path / "bad")
+
+
+def test_more_channels_begin_as_the_function_that_was_learnt(recipe: Recipe, tmp_path: Path) -> None:
+    plain = recipe.model_copy(update={"arguments": {**recipe.arguments, "branches": False}})
+    train(plain, tmp_path / "run")
+    narrow = averaged_network(tmp_path / "run/last.ckpt")[1]
+    save_weights(plain, narrow, tmp_path / "narrow.safetensors")
+    wider = plain.model_copy(update={"arguments": {**plain.arguments, "channels": 24}})
+    wide = build_network(wider)
+    start_from(wider, wide, tmp_path / "narrow.safetensors")
+    x = torch.rand(1, 1, 12, 12, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(wide(x), narrow(x), atol=1e-6, rtol=0)
+    assert wide.body[0].weight[16:].abs().min() > 0, "new channels have something to learn from"
 
 
 def test_a_run_leaves_what_plots_and_reports_read(recipe: Recipe, tmp_path: Path) -> None:

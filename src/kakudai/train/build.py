@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 from pydantic import TypeAdapter, ValidationError
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
-from torch import nn
+from torch import Tensor, nn
 
 from kakudai.errors import RecipeError
 from kakudai.networks import find_network
@@ -125,27 +125,49 @@ def _output_shape(recipe: Recipe, network: nn.Module) -> tuple[int, ...] | None:
         network.train(training)
 
 
-def start_from(network: nn.Module, path: Path) -> None:
+def start_from(recipe: Recipe, network: nn.Module, path: Path) -> None:
     """Take over the weights of a file wherever a parameter of the same name has the same shape; the rest stays random.
 
     A network for another scale, or with one more block, then begins with all that its predecessor learnt but the last
-    layer.
+    layer. One with more channels, of the same scale and colour, begins as the very function that its predecessor was.
 
     Raises:
         RecipeError: The file cannot be read, or nothing in it fits.
     """
     try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
         found = load_file(path)
     except (OSError, SafetensorError) as error:
         raise RecipeError(f"no weights to start from in {path}: {error}", "leave `start` out of the recipe") from error
     if hasattr(network, "translated"):
         found = network.translated(found)  # type: ignore[operator]  # ECBSR has it
     own = network.state_dict()
+    if (metadata.get("scale"), metadata.get("color")) == (str(recipe.scale), recipe.color):
+        found = {name: widened(value, own[name]) if name in own else value for name, value in found.items()}
     fitting = {name: value for name, value in found.items() if name in own and own[name].shape == value.shape}
     if not fitting:
         raise RecipeError(f"nothing in {path} fits the network", "name weights of the same kind of network")
     network.load_state_dict(fitting, strict=False)
     logger.info("started with %d of %d parameters from %s", len(fitting), len(own), path)
+
+
+def widened(narrow: Tensor, wide: Tensor) -> Tensor:
+    """Put the weights or biases of a layer into those of a layer with more channels, if that is what `wide` is.
+
+    New channels compute what `wide` has there at random, and nobody listens to them yet.
+
+    Shape: (out, in, ...) and (out + n, in + m, ...) -> as `wide`; as `narrow` where it does not fit in.
+    Source: Chen, Goodfellow, Shlens, "Net2Net", ICLR 2016, with new channels that are not copies.
+    """
+    channels = min(2, narrow.ndim)
+    grows = all(few <= many for few, many in zip(narrow.shape, wide.shape, strict=False))
+    if narrow.ndim != wide.ndim or not grows or narrow.shape[channels:] != wide.shape[channels:]:
+        return narrow
+    result = wide.clone()
+    result[: len(narrow)] = 0
+    result[tuple(slice(size) for size in narrow.shape)] = narrow
+    return result
 
 
 def save_weights(recipe: Recipe, network: nn.Module, target: Path) -> None:
@@ -154,6 +176,9 @@ def save_weights(recipe: Recipe, network: nn.Module, target: Path) -> None:
     Raises:
         OutputError: The file cannot be written; an older one is still there.
     """
-    metadata = {"network": recipe.network, "arguments": json.dumps(recipe.arguments), "scale": str(recipe.scale)}
+    metadata = {
+        "network": recipe.network, "arguments": json.dumps(recipe.arguments),
+        "scale": str(recipe.scale), "color": recipe.color,
+    }  # fmt: skip
     tensors = {name: value.contiguous() for name, value in network.state_dict().items()}
     write_whole(target, save(tensors, metadata))

@@ -78,7 +78,7 @@ class Run:
         network = build_network(recipe)
         check_network(recipe, network)
         if recipe.start is not None and not resume:
-            start_from(network, recipe.start)
+            start_from(recipe, network, recipe.start)
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.plain: nn.Module = self.fabric.to_device(network)
         self.average = Average(self.plain, copy.deepcopy(self.plain))
