@@ -4,13 +4,18 @@ import math
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from kakudai.engine.ensemble import turns_for
+from kakudai.engine.loaded import Loaded, Run
+from kakudai.engine.machine import Machine
 from kakudai.engine.passes import Pass, to_pixels, to_planes
 from kakudai.errors import WrongResult
+from kakudai.models import find_model
 
 
 class Doubler:
@@ -125,3 +130,32 @@ def test_a_wrong_tile_is_named_by_its_place() -> None:
         whole(
             make_pass(WrongAtTheEnd(workers=1), pool), np.zeros((100, 100, 3), np.uint8), 50, np.uint8, lambda p: None
         )
+
+
+def test_tiles_of_one_colour_are_run_once_for_each_colour() -> None:
+    session, image = Doubler(workers=2), np.full((64, 96, 3), 200, np.uint8)
+    image[:, 48:] = (7, 8, 9)
+    with ThreadPoolExecutor(2) as pool:
+        tiles = replace(make_pass(session, pool), local=True)
+        result = whole(tiles, image, 8, np.uint8, lambda _: None)
+    np.testing.assert_array_equal(result, image.repeat(2, axis=0).repeat(2, axis=1))
+    mixed = 2 * 8  # the two columns of tiles that see the other colour
+    assert mixed < session.calls <= mixed + 2 * session.workers, "workers that begin together may each run a colour"
+
+
+@pytest.mark.parametrize("name", ["photo-x2", "art-x2", "art-restore-x1"])
+def test_tiles_of_one_colour_are_what_the_network_makes_of_them(name: str) -> None:
+    """To the bit, whatever their phase in a network that looks at squares of pixels."""
+    generator = np.random.default_rng(5)
+    image = np.full((120, 150, 3), (250, 3, 128), np.uint8)
+    image[20:41, 30:51] = generator.integers(0, 256, (21, 21, 3))
+    loaded = Loaded.open(find_model(name), Machine(runtime="onnxruntime", threads=1))
+    loaded = replace(loaded, strength=0.5) if "restore" in name else loaded
+    with ThreadPoolExecutor(1) as pool:
+        run = Run(turns_for(1), pool, lambda _: None)
+        ours = loaded.tiled(run)
+        assert ours.local
+        skipping, all_run = (
+            whole(tiles, image, 32, np.uint16, run.progress) for tiles in (ours, replace(ours, local=False))
+        )
+    np.testing.assert_array_equal(skipping, all_run)

@@ -174,7 +174,7 @@ class Loaded:
         leeway = model.leeway if isinstance(model, Model) else 1.0
         return Pass(
             session, careful, model.scale, halo, model.multiple, run.pool,
-            border=self.border, lost=lost, leeway=leeway,
+            border=self.border, lost=lost, leeway=leeway, local=model.halo is not None,
         )  # fmt: skip
 
 
