@@ -79,6 +79,27 @@ def test_a_killed_run_resumes_with_the_losses_of_one_that_was_not(recipe_file: P
     assert found[-2:] == expected[-2:]
 
 
+def test_what_ships_is_trained_so_and_resumes_to_the_bit(recipe: Recipe, tmp_path: Path) -> None:
+    """Muon, bfloat16, damage of random strength, half the resolution: nothing of it begins anew after Ctrl-C."""
+    changes = {
+        "scale": 1,
+        "color": "rgb",
+        "damage": "photo",
+        "arguments": {"blocks": 2, "channels": 16, "branches": False, "planes": 1, "unshuffle": 2},
+        "optimiser": "muon",
+        "precision": "bfloat16",
+        "float32_steps": 20,
+        "steps": 100,
+    }
+    ours = recipe.model_copy(update=changes)
+    whole = train(ours, tmp_path / "whole")
+    stop_at(Run(ours, tmp_path / "stopped", resume=False), 55)
+    resumed = train(ours, tmp_path / "stopped", resume=True)
+    assert losses(tmp_path / "whole") == losses(tmp_path / "stopped")
+    for a, b in zip(whole.parameters(), resumed.parameters(), strict=True):
+        torch.testing.assert_close(a, b, atol=0, rtol=0)
+
+
 def test_a_run_can_start_from_the_weights_of_another(recipe: Recipe, tmp_path: Path) -> None:
     """Another scale begins with the body that was learnt, and another last layer."""
     train(recipe, tmp_path / "run")
