@@ -41,7 +41,6 @@ def test_chroma_and_progression_are_told(number: int, name: str) -> None:
 def test_grey_has_no_chroma() -> None:
     found = history(jpeg_bytes(60, mode="L"))
     assert (found.chroma, found.chroma_quality) == ("grey", None)
-    assert found.as_json()["quality"] == 60
 
 
 def test_other_tables_get_the_nearest_quality() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tests.families import dimmed
 from tests.small_models import DARKER, told
 
 from kakudai.cli.main import run
@@ -34,7 +35,7 @@ def denoise(*words: str) -> int:
 def test_the_strength_is_that_of_the_file_and_is_said(folder: Path, capsys) -> None:
     assert denoise("old.jpg", "--format", "png") == 0
     said = capsys.readouterr().err
-    assert "old.jpg -> old_clean.png  128x96 -> 128x96  restores, strength 50: JPEG quality 40, 4:2:0" in said
+    assert "old.jpg -> old_clean.png  128x96 -> 128x96  restores, strength 50: photograph, JPEG quality 40" in said
     expected = read_image("old.jpg").color * (1 - DARKER * 0.5)
     assert np.abs(read_image("old_clean.png").color - expected).max() <= 1
 
@@ -51,13 +52,35 @@ def test_what_is_clean_stays_as_it_is(folder: Path, capsys) -> None:
     assert (read_image("same.png").color == read_image("clean.png").color).all()
 
 
+def test_a_clean_file_is_copied_as_it_is_unless_more_is_asked_for(folder: Path, capsys) -> None:
+    Image.open("clean.png").save("fine.jpg", quality=98)
+    assert denoise("fine.jpg", "-o", "same.jpg") == 0
+    assert "unchanged" in capsys.readouterr().err
+    assert Path("same.jpg").read_bytes() == Path("fine.jpg").read_bytes()
+    assert denoise("fine.jpg", "-o", "less.jpg", "--quality", "60") == 0
+    assert Path("less.jpg").stat().st_size < Path("fine.jpg").stat().st_size
+
+
 def test_it_says_before_what_it_would_do(folder: Path, capsys) -> None:
     assert denoise("old.jpg", "--dry-run") == 0
     assert "old.jpg -> old_clean.jpg  128x96 -> 128x96  1 x restores, strength 50" in capsys.readouterr().out
     assert not Path("old_clean.jpg").exists()
 
 
-def test_without_a_network_that_removes_noise_that_is_said(folder: Path, capsys) -> None:
+def test_a_network_that_only_enlarges_removes_nothing_and_that_is_said(folder: Path, capsys) -> None:
+    assert run(["denoise", "old.jpg", "-m", "photo-x2"]) == 0
+    assert "photo-x2 only enlarges: nothing is removed" in capsys.readouterr().err
+    assert Path("old_clean.jpg").read_bytes() == Path("old.jpg").read_bytes()
+
+
+def test_a_network_without_a_strength_cannot_be_told_one(folder: Path, capsys) -> None:
+    Path("rest.onnx").write_bytes(dimmed(0.995, 1))
+    assert run(["denoise", "old.jpg", "-m", "rest.onnx"]) == 0
+    assert run(["denoise", "old.jpg", "-m", "rest.onnx", "-d", "30", "-o", "b.jpg"]) == 2
+    assert "rest restores and has no strength of denoising to choose" in capsys.readouterr().err
+
+
+def test_with_no_strength_nothing_is_done(folder: Path, capsys) -> None:
     assert run(["denoise", "old.jpg", "-m", "photo", "-d", "0"]) == 0
     assert "unchanged" in capsys.readouterr().err
 

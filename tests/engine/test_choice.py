@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kakudai.analyse import Compression, read_jpeg_history
+from kakudai.analyse import Compression, areas, find_compression, read_jpeg_history
 from kakudai.data.drawn import draw_picture
+from kakudai.degrade.strength import strength_of_quality
 from kakudai.engine import choice
 from kakudai.engine.choice import CLEAN_QUALITY, GRAIN, choose, strength_of
 from kakudai.image.files import read_image
@@ -36,7 +37,7 @@ def test_what_a_picture_looks_like_decides_where_nobody_has_said(drawing, photog
     assert choose(Picture(drawing), BOTH, 0) == choice.Choice("art", 0, "drawn")
     assert choose(Picture(drawing), ("photo",), 0) == choice.Choice("photo", 0, "")
     assert choose(Picture(photograph), BOTH, None) == choice.Choice("photo", 0, "photograph, clean")
-    assert choose(Picture(photograph), (), None).reason == "clean"
+    assert choose(Picture(photograph), (), None).reason == "photograph, clean"
 
 
 @pytest.mark.parametrize(("quality", "strength"), [(10, 100), (50, 45), (90, 20), (CLEAN_QUALITY, 0)])
@@ -61,6 +62,35 @@ def test_grain_counts_in_photographs_only_by_what_they_are_taken_for(photograph)
     assert abs(taken.strength - 37) <= 8
     assert taken.reason.startswith("noise 1")
     assert choose(Picture(noisy), ("art",), None).strength == 0
+
+
+def test_noise_counts_also_where_a_network_without_a_style_was_named(photograph, drawing) -> None:
+    rng = np.random.default_rng(0)
+    noisy, grainy = (
+        (image + rng.normal(0, 15, image.shape)).clip(0, 255).astype(np.uint8) for image in (photograph, drawing)
+    )
+    assert choose(Picture(noisy), (), None).reason.startswith("photograph, noise 1")
+    assert choose(Picture(grainy), (), None) == choice.Choice("art", 0, "drawn, clean")
+
+
+def test_colour_that_fared_worse_counts_half(photograph) -> None:
+    data = io.BytesIO()
+    Image.fromarray(photograph).save(data, "JPEG", qtables=[[2] * 64, [90] * 64], subsampling=2)
+    found = choose(read_image(data.getvalue()), ("photo",), None)
+    colour = read_jpeg_history(data.getvalue()).chroma_quality
+    assert 30 < colour < 70
+    assert found.strength == round(50 * strength_of_quality(colour))
+    assert found.reason == f"JPEG quality 99, {colour} for colour, 4:2:0"
+
+
+def test_old_traces_are_left_alone_whatever_the_file_is_now(photograph) -> None:
+    pixels = as_jpeg(photograph, 95).color
+    assert choose(Picture(pixels), ("photo",), None).strength == 0
+    data = io.BytesIO()
+    Image.fromarray(pixels).save(data, "JPEG", quality=100, subsampling=0)
+    saved = read_image(data.getvalue())
+    assert find_compression(areas(saved.color), read_jpeg_history(data.getvalue())).quality < CLEAN_QUALITY
+    assert choose(saved, ("photo",), None).strength == 0
 
 
 def test_strengths_add_up_as_errors_do() -> None:

@@ -127,10 +127,10 @@ def test_styles_lack_scales_and_say_so(family) -> None:
     family("photo-x2", "art-x2", "art-x4")
     with Upscaler(3, model="art") as upscaler:
         assert upscaler.name == "art-x4"
-        assert upscaler.notes == ("for art there is 2x and 4x and no 3x: art-x4 is used and its result shrunk",)
+        assert upscaler.notes == ("for art there is 2x and 4x and no 3x: its 4x is shrunk",)
     with Upscaler(4, model="photo") as upscaler:
         assert upscaler.name == "photo-x2"
-        assert upscaler.notes == ("for photo there is 2x and no 4x: photo-x2 is run more than once",)
+        assert upscaler.notes == ("for photo there is 2x and no 4x: it is enlarged in several passes",)
     with Upscaler(1.5, model="art") as upscaler:
         assert upscaler.notes == ()
 
@@ -173,6 +173,8 @@ def test_networks_of_8_bit_numbers_are_taken_where_the_runtime_gains(
         assert upscaler.name == name
     with Upscaler(3, model="photo", denoise=0, runtime=runtime, precision=precision) as upscaler:
         assert upscaler.name == "photo-x3", "there is no other"
+        silent = () if precision != "int8" else ("there is no int8 network for photo-x3: it runs in float32",)
+        assert upscaler.notes == silent
     with Upscaler(2, model="photo-x2", runtime=runtime, precision=precision) as upscaler:
         assert upscaler.name == ("photo-x2-int8" if precision == "int8" else "photo-x2"), "names are exact"
 

@@ -60,14 +60,12 @@ def test_quicker_and_slower_networks_have_words_of_their_own(there) -> None:
     assert pick("photo", 4, restore=True, grade="best") == Picked("photo-best-x4", denoising="photo-restore-x1")
     fast = pick("photo", 3, restore=False, grade="fast")
     assert fast.enlarging == "photo-fast-x2"
-    assert fast.notes == ("for photo-fast there is 2x and no 3x: photo-fast-x2 is run more than once",)
+    assert fast.notes == ("for photo-fast there is 2x and no 3x: it is enlarged in several passes",)
 
 
 def test_scales_that_are_missing_are_named_with_what_is_done_instead(there) -> None:
     there("art-x2", "art-x4")
-    assert pick("art", 2.5, restore=False).notes == (
-        "for art there is 2x and 4x and no 3x: art-x4 is used and its result shrunk",
-    )
+    assert pick("art", 2.5, restore=False).notes == ("for art there is 2x and 4x and no 3x: its 4x is shrunk",)
     assert pick("art", 8, restore=False).notes == ()
 
 

@@ -6,14 +6,14 @@ decoder cut off what went beyond, are used only where there are not enough other
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kakudai.analyse.halving import colour_of
-from kakudai.analyse.requantised import earlier_quality, earlier_quality_elsewhere
+from kakudai.analyse.quantisation import quality_of
+from kakudai.analyse.requantised import STRONGER, earlier_quality, earlier_quality_elsewhere
 from kakudai.analyse.sample import SIDE, Area
 from kakudai.analyse.steps import LIKELY, Steps, likeliest_steps
 from kakudai.analyse.transform import Phase, coefficients, squares, vanished_shares
@@ -80,10 +80,6 @@ class Grid:
         other = [] if self.earlier_y is None or self.earlier_x is None else [(self.earlier_y, self.earlier_x)]
         return [(self.y, self.x), *other]
 
-    def as_json(self) -> dict[str, Any]:
-        """Return what JSON can hold."""
-        return asdict(self)
-
 
 def find_grid(areas: Sequence[Area], stated: NDArray[np.int64] | None = None) -> Grid | None:
     """Find the grid of the last JPEG compression, or None where there is none, or the picture is too small to tell.
@@ -100,20 +96,36 @@ def find_grid(areas: Sequence[Area], stated: NDArray[np.int64] | None = None) ->
     order = np.argsort(-shares.ravel(), kind="stable")
     top, left = divmod(int(order[0]), 8)
     contrast = float(shares.ravel()[order[0]] - shares.ravel()[order[1]])
-    places = {(top, left): contrast > CONTRAST}
-    for phase, stands_out in (places | {(0, 0): False} | places).items():
-        cut, lost = _telling_squares(areas, lumas, phase)
-        if len(cut) < FEWEST or (lost and not stands_out):
-            continue
-        found = coefficients(cut)
-        steps = likeliest_steps(found, stated if phase == (0, 0) else None, cut_off=lost)
-        if stated is None and steps.quality < LOWEST:
-            continue
-        if steps.evidence > (LIKELY if stands_out else CERTAIN) * len(found):
-            colour = colour_of(areas, phase) if stated is None else None
-            grid = Grid(phase[1], phase[0], steps.quality, *((colour.chroma, colour.quality) if colour else ()))
-            return _with_earlier(grid, found, steps, lumas)
-    return None
+    grid = _grid_at((top, left), areas, lumas, stated, stands_out=contrast > CONTRAST)
+    if grid is None and (top, left) != (0, 0):
+        grid = _grid_at((0, 0), areas, lumas, stated, stands_out=False)
+    return grid
+
+
+def _grid_at(
+    phase: Phase,
+    areas: Sequence[Area],
+    lumas: Sequence[NDArray[np.float32]],
+    stated: NDArray[np.int64] | None,
+    *,
+    stands_out: bool,
+) -> Grid | None:
+    """Return the grid that begins at a row and a column, or None where the coefficients do not speak for one."""
+    cut, lost = _telling_squares(areas, lumas, phase)
+    if len(cut) < FEWEST or (lost and not stands_out):
+        return None
+    found = coefficients(cut)
+    own = stated if phase == (0, 0) else None
+    steps = likeliest_steps(found, own, cut_off=lost)
+    if stated is None and steps.quality < LOWEST:
+        return None
+    if steps.evidence <= (LIKELY if stands_out else CERTAIN) * len(found):
+        return None
+    if own is not None and steps.table.mean() <= STRONGER * own.mean():  # the file's own, seen a little wrongly
+        steps = Steps(quality_of(own.reshape(8, 8), "luma")[0], own, steps.evidence)
+    colour = colour_of(areas, phase) if stated is None else None
+    grid = Grid(phase[1], phase[0], steps.quality, *((colour.chroma, colour.quality) if colour else ()))
+    return _with_earlier(grid, found, steps, lumas)
 
 
 def _with_earlier(grid: Grid, found: NDArray[np.float32], steps: Steps, lumas: Sequence[NDArray[np.float32]]) -> Grid:

@@ -11,6 +11,9 @@ from kakudai.analyse.quantisation import tables
 from kakudai.analyse.requantised import STRONGER
 from kakudai.analyse.sample import Area
 
+WORSE = 10
+"""By how much quality of colour is lower where that is worth a word."""
+
 
 @dataclass(frozen=True, slots=True)
 class Compression:
@@ -46,10 +49,20 @@ class Compression:
         return self.earlier or self.last
 
     @property
+    def is_stated(self) -> bool:
+        """Whether the quality is what the header of the file says; else it was found in the pixels."""
+        return self.jpeg is not None and self.earlier is None
+
+    @property
+    def chroma_quality(self) -> int | None:
+        """Quality of colour, likewise; None where there is none, or no header says it."""
+        return self.jpeg.chroma_quality if self.jpeg and self.is_stated else None
+
+    @property
     def chroma(self) -> str | None:
-        """How colour was kept: "4:2:0", "4:4:4" ...; None where that is not known or there is no colour."""
+        """How colour was kept: "4:2:0", "4:4:4" ...; None where it is not known, for grey and for CMYK."""
         if self.jpeg:
-            return None if self.jpeg.chroma == "grey" else self.jpeg.chroma
+            return None if self.jpeg.chroma in ("grey", "CMYK") else self.jpeg.chroma
         return self.grid.chroma if self.grid else None
 
     @property
@@ -62,6 +75,8 @@ class Compression:
         if self.last is None:
             return ""
         words = [f"JPEG quality {self.last}"]
+        if self.chroma_quality is not None and self.chroma_quality < self.last - WORSE:
+            words.append(f"{self.chroma_quality} for colour")
         words += [self.chroma] if self.chroma else []
         words += [f"before that {self.earlier}"] if self.earlier else []
         return ", ".join(words)

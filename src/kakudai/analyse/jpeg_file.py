@@ -3,8 +3,7 @@
 Only the markers before the first scan are read, by their lengths; no pixel is decoded, and no byte is believed.
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,10 +46,6 @@ class JpegHistory:
     progressive: bool
     steps: tuple[int, ...]
 
-    def as_json(self) -> dict[str, Any]:
-        """Return what JSON can hold."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -77,8 +72,10 @@ def read_jpeg_history(data: bytes) -> JpegHistory | None:
             known.update(_tables(body))
         elif marker in FRAMES and frame is None:
             frame = _frame(marker, body)
-    if frame is None or frame.marker in LOSSLESS or any(number not in known for _, _, number in frame.components):
+    if frame is None or frame.marker in LOSSLESS:
         return None
+    if any(number not in known or not known[number].all() for _, _, number in frame.components):
+        return None  # no decoder can divide by a step of 0
     luma = known[frame.components[0][2]]
     quality, standard = quality_of(luma, "luma")
     chroma_quality = None

@@ -57,7 +57,7 @@ def _plan_picture(job: "Job", found: "Read", upscaler: "Upscaler", options: "Fil
     )
     if not results.as_json:
         done = how(report, found.size)
-        steps = f"{plan.runs} x {done}" if plan.runs else done
+        steps = f"{plan.runs} x {done}" if plan.runs and len(set(report.networks)) == 1 else done
         size = sizes(found.size, result, frames)
         typer.echo(printable(f"{job.name} -> {target}  {size}  {steps}{costing(costs)}"))
 

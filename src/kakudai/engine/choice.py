@@ -20,8 +20,8 @@ CLEAN_QUALITY = 97
 """JPEG files from this quality on have nothing that can be seen."""
 
 CLEAN_TRACES = 91
-"""From this quality on, traces in the pixels of other files are left alone: many a clean picture was once a good JPEG,
-all of BSD100 for one."""
+"""From this quality on, traces that no header tells of are left alone: many a clean picture was once a good JPEG, such
+as all of BSD100. So is colour: the tables of some programs treat it worse, which is hardly seen."""
 
 GRAIN = 5.0
 """Noise below this, in levels of 255, may be texture: no clean test picture has more than 4.2."""
@@ -47,13 +47,14 @@ def choose(picture: Picture, styles: Sequence[Style], strength: int | None) -> C
 
     Args:
         picture: The picture, with what its file says of its compression.
-        styles: What may be chosen from; with only one the style is no question, with none it does not matter.
+        styles: What may be chosen from; with one the style is no question, with none all are asked for, because noise
+            counts in photographs only.
         strength: What the user wants removed, 0 to 100; None leaves it to the picture.
     """
     parts = areas(picture.color, picture.alpha)
     style = styles[0] if len(styles) == 1 else _style_of(parts)
     reasons = []
-    if len(styles) > 1:
+    if len(styles) != 1:
         reasons.append({"art": "drawn", "photo": "photograph"}[style])
     if strength is None:
         jpeg = picture.metadata.jpeg
@@ -71,14 +72,24 @@ def strength_of(compression: Compression, noise: float | None) -> tuple[int, str
         noise: In levels of 255; None where it does not count, as in drawings, whose paper and dots look like it.
     """
     parts, words = [], []
-    quality = compression.quality
-    if quality is not None and quality < (CLEAN_QUALITY if compression.jpeg else CLEAN_TRACES):
-        parts.append(strength_of_quality(quality))
+    if jpeg := _strength_of_jpeg(compression):
+        parts.append(jpeg)
         words.append(compression.describe())
     if noise is not None and noise > GRAIN:
         parts.append(strength_of_noise(noise))
         words.append(f"noise {noise:.0f}")
     return (round(100 * together(*parts)), ", ".join(words)) if parts else (0, "clean")
+
+
+def _strength_of_jpeg(compression: Compression) -> float:
+    """Return the strength, 0 to 1, that fits what JPEG did; halfway to that of colour where colour fared worse."""
+    quality, colour = compression.quality, compression.chroma_quality
+    if quality is None:
+        return 0.0
+    luma = strength_of_quality(quality) if quality < (CLEAN_QUALITY if compression.is_stated else CLEAN_TRACES) else 0.0
+    if colour is None or colour >= min(quality, CLEAN_TRACES):
+        return luma
+    return (luma + strength_of_quality(colour)) / 2
 
 
 def _style_of(parts: Sequence[Area]) -> Style:

@@ -3,6 +3,7 @@
 import contextlib
 import stat
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -44,6 +45,16 @@ def lasting(source: Source) -> Source:
         if isinstance(source, str | PathLike) and stat.S_ISFIFO(Path(source).stat().st_mode):
             return Path(source).read_bytes()
     return source
+
+
+def pieces_of(source: Source) -> Iterator[bytes]:
+    """Yield the bytes of a file, a megabyte at a time."""
+    if isinstance(source, bytes):
+        yield source
+        return
+    with Path(source).open("rb") as file:
+        while piece := file.read(1 << 20):
+            yield piece
 
 
 def read(job: Job, upscaler: Upscaler, options: FileOptions) -> Read | None:

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from kakudai.engine.estimate import is_streamed
 from kakudai.engine.frames import FrameByFrame
-from kakudai.engine.intake import Read, check, new_notes, room_of, target_format
+from kakudai.engine.intake import Read, check, new_notes, pieces_of, room_of, target_format
 from kakudai.engine.job import FileOptions, FileResult, Job, Progress
 from kakudai.engine.upscaler import Report, Upscaler
 from kakudai.image.animation import Animation
@@ -49,6 +50,8 @@ class Making:
         try:
             if isinstance(picture, Animation):
                 return partial(self._telling, partial(self._animate, picture)), False
+            if self._stays(picture):
+                return partial(self._telling, self._copy), True
             size = self._upscaler.plan(picture.height, picture.width).size
             if is_streamed(picture, size, target_format(self._job, self._options, picture)):
                 return partial(self._telling, partial(self._stream, picture)), False
@@ -61,6 +64,22 @@ class Making:
             return make()
         except Exception as error:  # whatever a decoder, a network or an encoder raises
             return FileResult(self._job, error, self._found.size)
+
+    def _stays(self, picture: Picture) -> bool:
+        """Say whether the result is the very file: no network runs, and size, format and all else are to stay."""
+        plan = self._upscaler.plan_size(picture.height, picture.width, self._found.chosen).plan
+        entry = target_format(self._job, self._options, picture)
+        asked = replace(self._options, format=None, max_pixels=None)
+        kept = plan.size == (picture.height, picture.width) and entry.name == picture.metadata.format
+        return kept and not plan.runs and asked == FileOptions()
+
+    def _copy(self) -> FileResult:
+        """Write the bytes of the file: encoding them again would only lose."""
+        started, picture = time.perf_counter(), self._found.picture
+        self._checked()
+        write_pieces(self._job.target, pieces_of(self._job.source))
+        report = self._upscaler.plan_size(picture.height, picture.width, self._found.chosen)
+        return self._done(started, report, ())
 
     def _enlarged(self, picture: Picture) -> Make:
         """Enlarge a picture in memory; return what writes it."""

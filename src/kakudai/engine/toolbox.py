@@ -17,7 +17,7 @@ from kakudai.models import Model, shipped
 from kakudai.models.catalogue import is_folder
 from kakudai.models.family import Family, find_family
 from kakudai.models.runs import is_run
-from kakudai.models.shipped import WORDS, Grade, Style
+from kakudai.models.shipped import STYLES, WORDS, Grade, Style
 
 Named: TypeAlias = str | PathLike[str] | Model | Network
 
@@ -61,7 +61,8 @@ class Toolbox:
             asked, self._grade = WORDS[model]
             self._styles = tuple(style for style in asked if shipped.enlarges(style, self._grade))
             if not self._styles:
-                raise UsageError(f"no network for {model} is shipped", "see what there is with: kakudai models list")
+                there = ", ".join(shipped.words()) or "none"
+                raise UsageError(f"no network for {model} is shipped", f"words that there are networks for: {there}")
         elif isinstance(model, str | PathLike) and is_folder(model) and not is_run(Path(model)):
             self._family = find_family(Path(model), wish.style)
         else:
@@ -88,12 +89,20 @@ class Toolbox:
         """
         if not self.looks:
             return Chosen(self._tools(self._default(), ratio))
-        choice = choose(picture, self._styles, None if self._wish.denoise == "auto" else self._wish.denoise)
+        choice = choose(
+            picture, self._styles or self._own_style, None if self._wish.denoise == "auto" else self._wish.denoise
+        )
         return Chosen(self._tools(choice, ratio), choice)
 
     @property
     def _told(self) -> bool:
         return self._model is not None and isinstance(self._model.model, Model) and self._model.model.takes_strength
+
+    @property
+    def _own_style(self) -> tuple[Style, ...]:
+        """The style of the one network that was named, by its name; none where that says nothing."""
+        name = self._model.model.name if self._model and isinstance(self._model.model, Model) else ""
+        return tuple(style for style in STYLES if name.startswith(style))
 
     def _default(self) -> Choice:
         """Return what is done to a picture that nobody looks at."""
@@ -119,12 +128,14 @@ class Toolbox:
         picked = shipped.pick(style, ratio, restore=strength > 0, grade=self._grade)
         names = [name for name in (picked.enlarging, picked.denoising, picked.combined) if name]
         files = {name: shipped.in_int8(name) or name if self._machine.takes_int8 else name for name in names}
+        asked = [name for name in names if files[name] == name and self._machine.precision == "int8"]
+        lacking = tuple(f"there is no int8 network for {name}: it runs in float32" for name in asked)
         return Tools(
             self._opened(files[picked.enlarging]),
             self._opened(files[picked.denoising], strength) if picked.denoising else None,
             self._opened(files[picked.combined], strength) if picked.combined else None,
             strength,
-            notes=picked.notes,
+            notes=(*picked.notes, *lacking),
         )
 
     def _exactly(self, model: str | PathLike[str]) -> str | PathLike[str]:
@@ -137,7 +148,8 @@ class Toolbox:
             return model
         same = shipped.in_int8(str(model))
         if same is None:
-            raise UsageError(f"there is no int8 network for {model}", "leave --precision out, or name a shipped model")
+            hint = "leave --precision out; those that there are end in -int8: kakudai models list"
+            raise UsageError(f"there is no int8 network for {model}", hint)
         return same
 
     def _opened(self, name: str, strength: int | None = None) -> Loaded:

@@ -129,16 +129,17 @@ def of_model(loaded: Loaded, wish: Wish, strength: int) -> Tools:
     if isinstance(model, Model) and model.takes_strength:
         told, silent = replace(loaded, strength=strength / 100), replace(loaded, strength=0.0)
         if model.scale == 1:
-            return Tools(denoising=told, strength=strength)
+            return Tools(denoising=told, strength=strength, notes=_resizing(name, wish))
         return Tools(silent, combined=told if strength else None, strength=strength)
+    if strength:
+        does = "enlarges" if model.scale > 1 else "restores"
+        raise UsageError(
+            f"{name} {does} and has no strength of denoising to choose",
+            "leave --denoise out (kakudai waifu2x: -n -1), or give a folder of waifu2x networks with -m",
+        )
     if model.scale > 1:
-        if strength:
-            raise UsageError(
-                f"{name} enlarges and has no strength of denoising to choose",
-                "leave --denoise out (kakudai waifu2x: -n -1), or give a folder of waifu2x networks with -m",
-            )
-        return Tools(loaded)
-    return Tools(denoising=loaded, strength=strength)
+        return Tools(loaded, notes=(f"{name} only enlarges: nothing is removed",) if wish.scale == 1 else ())
+    return Tools(denoising=loaded, notes=_resizing(name, wish))
 
 
 def of_family(family: Family, wish: Wish, opened: Callable[[Path], Loaded]) -> Tools:
@@ -197,6 +198,11 @@ def _notes(family: Family, wish: Wish, level: int | None, *, has_enlarging: bool
         notes.append(
             f"{family.name} has noise levels {levels}: level {level} is used instead of {wanted_level(wish.strength)}"
         )
-    if not has_enlarging and (wish.scale is None or wish.scale > 1):
-        notes.append(f"{family.name} has no network that only enlarges: what it cannot do is resized with Lanczos")
-    return tuple(notes)
+    return (*notes, *(() if has_enlarging else _resizing(family.name, wish)))
+
+
+def _resizing(name: str, wish: Wish) -> tuple[str, ...]:
+    """Say that networks which do not enlarge leave that to a resize, where it is wished."""
+    if wish.scale is not None and wish.scale <= 1:
+        return ()
+    return (f"{name} has no network that only enlarges: what it cannot do is resized with Lanczos",)

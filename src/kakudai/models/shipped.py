@@ -8,8 +8,9 @@
 | art-fast   |                                             | art-fast-x2                            |
 | photo-best | the same, slower                            | photo-best-x2 -x4                      |
 
-"auto" chooses between photo and art. Those with "restore" in their name are told a strength of denoising; they serve
-all words of their style. Files whose name ends in "-int8" do the same with 8-bit numbers, see `in_int8`.
+Where one of them does not ship, those that do take its work. "auto" chooses between photo and art. Those with
+"restore" in their name are told a strength of denoising; they serve all words of their style. Files whose name ends
+in "-int8" do the same with 8-bit numbers, see `in_int8`.
 """
 
 import math
@@ -74,6 +75,11 @@ def enlarges(style: Style, grade: Grade = "") -> bool:
     return bool(_scales(_line(style, grade)))
 
 
+def words() -> list[str]:
+    """Return the words that there are networks for."""
+    return [word for word, (styles, grade) in WORDS.items() if any(enlarges(style, grade) for style in styles)]
+
+
 def restores(style: Style) -> bool:
     """Say whether there is a network that removes noise from pictures of a style."""
     return any(is_shipped(f"{style}-restore-x{scale}") for scale in (1, *_scales(style)))
@@ -121,5 +127,5 @@ def _notes(line: str, scales: list[int], scale: int, ratio: float) -> tuple[str,
     if natural in scales or natural > LARGEST_SCALE:
         return ()
     there = " and ".join(f"{known}x" for known in scales)
-    done = "is run more than once" if scale < ratio else "is used and its result shrunk"
-    return (f"for {line} there is {there} and no {natural}x: {line}-x{scale} {done}",)
+    done = "it is enlarged in several passes" if scale < ratio else f"its {scale}x is shrunk"
+    return (f"for {line} there is {there} and no {natural}x: {done}",)

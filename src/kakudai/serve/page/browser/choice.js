@@ -7,6 +7,8 @@ import { noiseLevel } from "./noise.js";
 import { areasOf } from "./sample.js";
 
 const CLEAN_QUALITY = 97;
+const CLEAN_TRACES = 91;
+const WORSE = 10;
 const GRAIN = 5;
 const LARGEST_SIGMA = 40;
 const WORST_STEPS = 5;
@@ -38,9 +40,10 @@ function styleOf(areas, weights) {
 export function strengthOf(jpeg, noise) {
   const parts = [];
   const words = [];
-  if (jpeg && jpeg.quality < CLEAN_QUALITY) {
-    parts.push(strengthOfQuality(jpeg.quality));
-    words.push([`JPEG quality ${jpeg.quality}`, ...(jpeg.chroma === "grey" ? [] : [jpeg.chroma])].join(", "));
+  const ofJpeg = jpeg ? strengthOfJpeg(jpeg) : 0;
+  if (ofJpeg) {
+    parts.push(ofJpeg);
+    words.push(describe(jpeg));
   }
   if (noise !== null && noise > GRAIN) {
     parts.push(Math.min(1, noise / LARGEST_SIGMA));
@@ -48,6 +51,20 @@ export function strengthOf(jpeg, noise) {
   }
   if (!parts.length) return { strength: 0, reason: jpeg ? "clean" : "clean (earlier JPEG is not looked for here)" };
   return { strength: Math.round(100 * Math.min(1, Math.hypot(...parts))), reason: words.join(", ") };
+}
+
+// Return the strength, 0 to 1, that fits what JPEG did; halfway to that of colour where colour fared worse.
+function strengthOfJpeg({ quality, chromaQuality }) {
+  const luma = quality < CLEAN_QUALITY ? strengthOfQuality(quality) : 0;
+  if (chromaQuality === null || chromaQuality >= Math.min(quality, CLEAN_TRACES)) return luma;
+  return (luma + strengthOfQuality(chromaQuality)) / 2;
+}
+
+function describe({ quality, chromaQuality, chroma }) {
+  const words = [`JPEG quality ${quality}`];
+  if (chromaQuality !== null && chromaQuality < quality - WORSE) words.push(`${chromaQuality} for colour`);
+  if (chroma !== "grey" && chroma !== "CMYK") words.push(chroma);
+  return words.join(", ");
 }
 
 function strengthOfQuality(quality) {

@@ -56,6 +56,6 @@ function notesOn(stem, scales, scale, ratio) {
   const natural = Math.max(2, Math.ceil(ratio));
   if (scales.includes(natural) || natural > SCALES.at(-1)) return [];
   const there = scales.map((known) => `${known}x`).join(" and ");
-  const done = scale < ratio ? "is run more than once" : "is used and its result shrunk";
-  return [`for ${stem} there is ${there} and no ${natural}x: ${stem}-x${scale} ${done}`];
+  const done = scale < ratio ? "it is enlarged in several passes" : `its ${scale}x is shrunk`;
+  return [`for ${stem} there is ${there} and no ${natural}x: ${done}`];
 }

@@ -18,9 +18,15 @@ const LUMA = [
   87, 80, 62, 18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92, 49, 64, 78, 87, 103, 121, 120, 101,
   72, 92, 95, 98, 112, 100, 103, 99,
 ];
+// prettier-ignore
+const COLOUR = [
+  17, 18, 24, 47, 99, 99, 99, 99, 18, 21, 26, 66, 99, 99, 99, 99, 24, 26, 56, 99, 99, 99, 99, 99, 47, 66,
+  ...new Array(38).fill(99),
+];
 const ZIGZAG = zigzag();
 
-// Return {quality, chroma, progressive, steps} of a JPEG file, or null where the bytes are none, or make no sense.
+// Return {quality, chromaQuality, chroma, progressive, steps} of a JPEG file, or null where the bytes are none, or make
+// no sense. The quality of colour is null for grey, and where all components share a table.
 export function readJpegHistory(bytes) {
   if (bytes[0] !== 0xff || bytes[1] !== 0xd8 || bytes[2] !== 0xff) return null;
   const known = new Map();
@@ -36,10 +42,13 @@ export function readJpegHistory(bytes) {
     else frame ??= readFrame(marker, body);
   }
   if (frame === null || LOSSLESS.includes(frame.marker)) return null;
-  if (frame.components.some(({ table }) => !known.has(table))) return null;
+  if (frame.components.some(({ table }) => known.get(table)?.includes(0) ?? true)) return null;
   const steps = known.get(frame.components[0].table);
+  const shares = new Set(frame.components.map(({ table }) => table)).size === 1;
+  const colour = frame.components.length === 3 && !shares ? known.get(frame.components[1].table) : null;
   return {
-    quality: qualityOf(steps),
+    quality: qualityOf(steps, LUMA),
+    chromaQuality: colour && qualityOf(colour, COLOUR),
     chroma: chromaOf(frame.components),
     progressive: PROGRESSIVE.includes(frame.marker),
     steps,
@@ -101,13 +110,13 @@ function chromaOf(components) {
   return CHROMA[name] ?? name;
 }
 
-// Return the quality whose table of brightness is most like this one, by the mean ratio of the steps; of equals the
-// higher.
-export function qualityOf(steps) {
+// Return the quality whose table is most like this one, by the mean ratio of the steps; of equals the higher.
+//   standard: the table of quality 50, of brightness or of colour
+export function qualityOf(steps, standard = LUMA) {
   let best = 100;
   let least = Infinity;
   for (let quality = 100; quality >= 1; quality--) {
-    const table = tableOf(quality);
+    const table = tableOf(quality, standard);
     let distance = 0;
     for (let k = 0; k < 64; k++) distance += Math.abs(Math.log(table[k] / Math.max(steps[k], 1)));
     if (distance < least) {
@@ -118,10 +127,10 @@ export function qualityOf(steps) {
   return best;
 }
 
-// libjpeg's table of brightness. Source: its jpeg_quality_scaling.
-function tableOf(quality) {
+// libjpeg's table of a quality. Source: its jpeg_quality_scaling.
+function tableOf(quality, standard) {
   const percent = quality < 50 ? Math.floor(5000 / quality) : 200 - 2 * quality;
-  return LUMA.map((step) => Math.min(255, Math.max(1, Math.floor((step * percent + 50) / 100))));
+  return standard.map((step) => Math.min(255, Math.max(1, Math.floor((step * percent + 50) / 100))));
 }
 
 // Return for each place in a file's table which of the 64 steps, counted row by row, stands there.
