@@ -109,7 +109,7 @@ def full_disk(scene: Scene, kills: int) -> list[Outcome]:
             before = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit))
             ended = scene.run(source, "-o", target, "--on-exists", "overwrite", before=before)
             times += 1
-            lost += target.read_bytes() != old or not _failed(ended)
+            lost += target.read_bytes() != old or not failed(ended)
             litter += len(names_in(scene.output)) - 1
         target.unlink()
     scene.empty()
@@ -128,7 +128,7 @@ def read_only(scene: Scene, _: int) -> list[Outcome]:
     target.chmod(0o555)
     ended = scene.run(scene.inputs, "-o", target, before=obey_permissions)
     target.chmod(0o755)
-    lost, litter = int(not _failed(ended) or "permission" not in ended.said.lower()), len(names_in(target))
+    lost, litter = int(not failed(ended) or "permission" not in ended.said.lower()), len(names_in(target))
     scene.empty()
     return [
         Outcome("the folder forbids to write", len(names_in(scene.inputs)), "an error for each picture", lost, litter)
@@ -163,8 +163,8 @@ def changing(scene: Scene, kills: int) -> list[Outcome]:
             lost += target.read_bytes() not in results
             target.unlink()
         else:
-            refused += _failed(ended)
-            lost += not _failed(ended)
+            refused += failed(ended)
+            lost += not failed(ended)
     stop.set()
     writer.join()
     litter = scene.litter()
@@ -194,7 +194,7 @@ def names(scene: Scene, _: int) -> list[Outcome]:
     other.mkdir()
     write_image(picture, other / "0000.png")
     ended = scene.run(other, scene.inputs, "-o", scene.output)
-    lost = int(not _failed(ended)) + scene.lost() + int(len(scene.visible()) != len(names_in(scene.inputs)))
+    lost = int(not failed(ended)) + scene.lost() + int(len(scene.visible()) != len(names_in(scene.inputs)))
     scene.empty()
     said = "the first is made, the second is an error"
     return [one, Outcome("two pictures have one result", 1, said, lost, 0)]
@@ -205,7 +205,7 @@ def obey_permissions() -> None:
     ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0)
 
 
-def _failed(ended: Ended) -> bool:
+def failed(ended: Ended) -> bool:
     """Say whether a run ended with an error that the program knows, and that says what to do."""
     return ended.code == 1 and "Traceback" not in ended.said and "unexpected" not in ended.said and "hint" in ended.said
 

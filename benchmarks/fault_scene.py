@@ -16,8 +16,10 @@ import numpy as np
 from kakudai import write_image
 from kakudai.image.picture import Picture
 
-WORDS = ("-m", "photo", "-d", "0", "--threads", "1", "-q")
-"""The network is named: what is made to fail here is the work with files."""
+WORDS = ("-m", "photo", "-d", "0", "--runtime", "onnxruntime", "--threads", "1", "-q")
+"""Network and runtime are named: what is made to fail here is the work with files, and calls of that runtime."""
+
+START = "from kakudai.cli.main import main; main()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +64,15 @@ class Scene:
         assert ended.code == 0, ended.said
         self.seconds = time.perf_counter() - started
 
-    def command(self, *words: object) -> list[str]:
-        """Return the command line of the program."""
-        return [sys.executable, "-m", "kakudai", "upscale", *map(str, words), *WORDS]
+    def command(self, *words: object, meddling: str = "") -> list[str]:
+        """Return the command line of the program; `meddling` is Python that its process runs first."""
+        program = ["-c", f"{meddling}\n{START}"] if meddling else ["-m", "kakudai"]
+        return [sys.executable, *program, "upscale", *map(str, words), *WORDS]
 
-    def run(self, *words: object, before: Callable[[], None] | None = None) -> Ended:
-        """Run the program to its end; `before` is called in the new process before the program starts."""
-        done = subprocess.run(self.command(*words), capture_output=True, text=True, check=False, preexec_fn=before)
+    def run(self, *words: object, before: Callable[[], None] | None = None, meddling: str = "") -> Ended:
+        """Run the program to its end; `before` is called in the new process before Python starts."""
+        command = self.command(*words, meddling=meddling)
+        done = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=before)
         return Ended(done.returncode, done.stderr)
 
     def struck(self, number: int, *words: object) -> Ended:

@@ -12,9 +12,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from fault_kinds import FAULTS, Outcome
+import fault_inside
+import fault_kinds
+from fault_kinds import Outcome
 from fault_scene import Scene
 
+FAULTS = (*fault_kinds.FAULTS, *fault_inside.FAULTS)
 PAGE = Path(__file__).parents[1] / "docs/reference/faults.md"
 HEAD = """# Faults
 

@@ -84,7 +84,8 @@ def test_the_two_newest_of_the_machine_that_was_measured_last(tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{}", '{"schema": 2}', '{"schema": 1, "measured": {"blocks": [], "missing": []}}'],
+    ["", "[]", "{}", '{"schema": 2}', '{"schema": 1, "measured": {"blocks": [], "missing": []}}', "[" * 100_000],
+    ids=["empty", "array", "object", "other schema", "incomplete", "nested"],
 )
 def test_what_is_no_record_is_named_and_the_history_goes_on(text: str, tmp_path: Path, caplog) -> None:
     (tmp_path / "x.json").write_text(text)

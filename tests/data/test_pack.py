@@ -129,11 +129,16 @@ def test_a_pack_whose_list_is_no_list_of_pictures(tmp_path: Path, entries: bytes
         open_pack(tmp_path / "wrong")
 
 
-@pytest.mark.parametrize("wrong", [{"height": -1}, {"width": "9"}, {"offset": -3}, {"offset": 1e3}, {"extra": 1}])
+@pytest.mark.parametrize(
+    "wrong",
+    [{"height": -1}, {"width": "9"}, {"offset": -3}, {"offset": 1e3}, {"extra": 1}, {"height": True}, {"licence": 7},
+     {"name": "x", "two\nlines": 1}],
+)  # fmt: skip
 def test_a_pack_whose_list_makes_no_sense(pack: Pack, tmp_path: Path, wrong: dict[str, object]) -> None:
     first, entries, rest = (tmp_path / "pack").read_bytes().split(b"\n", 2)
     listed = json.loads(entries)
     listed[0].update(wrong)
     (tmp_path / "wrong").write_bytes(b"\n".join([first, json.dumps(listed).encode(), rest]))
-    with pytest.raises(RecipeError, match="cannot be read"):
+    with pytest.raises(RecipeError, match="cannot be read") as error:
         open_pack(tmp_path / "wrong")
+    assert "\n" not in error.value.message

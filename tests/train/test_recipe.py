@@ -47,6 +47,22 @@ def test_files_that_are_no_text_and_folders(tmp_path: Path, content: bytes | Non
         read_recipe(path)
 
 
+def test_keys_of_several_lines_are_named_in_one(recipe_file: Path) -> None:
+    with pytest.raises(RecipeError, match=r'"two\\nlines": there is no such key') as error:
+        read_recipe(recipe_file, {"two\nlines": "1"})
+    assert "\n" not in error.value.message
+
+
+@pytest.mark.parametrize("value", ["[" * 100_000, "9" * 5000, "{"], ids=["nested", "endless", "open"])
+def test_values_that_toml_does_not_have(recipe_file: Path, value: str) -> None:
+    with pytest.raises(RecipeError, match="steps: "):
+        read_recipe(recipe_file, {"steps": value})
+    recipe_file.write_text(f"seed = {value}\n")
+    with pytest.raises(RecipeError, match=r"\.toml: ") as error:
+        read_recipe(recipe_file)
+    assert "is TOML" in error.value.hint
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

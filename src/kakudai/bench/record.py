@@ -131,7 +131,7 @@ def read_record(path: Path) -> Record:
         return from_json(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}", "name a file that kakudai bench wrote") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         hint = "name a file that kakudai bench wrote, with this version or one before it"
         raise UsageError(f"{path} is no record of kakudai bench of schema {SCHEMA}", hint) from error
 

@@ -166,17 +166,21 @@ def open_pack(path: Path) -> Pack:
     return Pack(pictures, np.memmap(path, np.uint8, mode="r", offset=start))
 
 
-def _entry(entry: dict[str, Any]) -> PackedPicture:
+def _entry(entry: Any) -> PackedPicture:
     """Read one object of the list of pictures.
 
     Raises:
-        TypeError: It is no object, or has other keys.
-        ValueError: A size or an offset is not a whole number, or is out of range.
+        ValueError: It is no object, has other keys, or values of another kind or out of range.
     """
+    keys = PackedPicture.__annotations__
+    if not isinstance(entry, dict) or entry.keys() != keys.keys():
+        raise ValueError(f"an entry is no object of {', '.join(keys)}")
     picture = PackedPicture(**entry)
+    if not all(isinstance(text, str) for text in (picture.name, picture.folder, picture.licence)):
+        raise ValueError("a name, folder or licence is no text")
     numbers = picture.height, picture.width, picture.offset
-    if not all(isinstance(number, int) for number in numbers) or min(numbers[:2]) < 1 or picture.offset < 0:
-        raise ValueError(f"{picture.name!r} has the size and offset {numbers}")
+    if not all(type(number) is int for number in numbers) or min(numbers[:2]) < 1 or picture.offset < 0:
+        raise ValueError(f"{picture.name[:60]!r} has the size and offset {numbers}")
     return picture
 
 

@@ -21,6 +21,10 @@ Number = Annotated[int, Field(ge=0)]
 Precision: TypeAlias = Literal["float32", "bfloat16", "float16"]
 
 
+NO_TOML = (ValueError, RecursionError)
+"""What `tomllib` raises: also for numbers of more digits, and brackets deeper, than Python takes."""
+
+
 class Recipe(BaseModel):
     """Everything that decides the outcome of a training run.
 
@@ -236,10 +240,10 @@ def read_recipe(path: Path, changes: dict[str, str] | None = None) -> Recipe:
         return Recipe.model_validate(values)
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"no recipe at {path}", "recipes of the shipped networks are in recipes/") from error
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{path}: {error}", "a recipe is TOML: key = value, one a line") from error
     except ValidationError as error:
         raise RecipeError(f"{path}: {complaints(error, Recipe.model_json_schema())}", _hint(error)) from error
+    except NO_TOML as error:
+        raise RecipeError(f"{path}: {error}", "a recipe is TOML: key = value, one a line") from error
 
 
 def _hint(error: ValidationError) -> str:
@@ -254,5 +258,5 @@ def _toml_value(text: str) -> Any:
     """Read one TOML value; what is none is taken as a string, so that quotes can be left out in a shell."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except NO_TOML:
         return text

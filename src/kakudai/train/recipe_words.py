@@ -1,6 +1,7 @@
 """What the keys of a recipe accept, and what is wrong with their values, in words: for errors and the reference."""
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any, TypeAlias
@@ -91,8 +92,13 @@ def _walk(schema: Schema, places: Sequence[int | str]) -> tuple[str, Schema]:
                 schema = below
             else:
                 break
-        names.append(str(place))
+        names.append(_key(str(place)))
     return ".".join(names), schema
+
+
+def _key(name: str) -> str:
+    """Write a key as TOML would have it: in quotes where it is more than letters, digits, "_" and "-"."""
+    return name if re.fullmatch(r"[\w-]+", name) else shown(name)
 
 
 def _range(schema: Schema) -> list[str]:
