@@ -1,13 +1,17 @@
 """What README and docs say is what the program does."""
 
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from kakudai import list_models
+from kakudai import Picture, list_models, write_image
+from kakudai.cli.main import run
 from kakudai.train.recipe import Recipe
 
 ROOT = Path(__file__).parents[1]
@@ -48,6 +52,24 @@ def test_the_python_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monke
     (source,) = blocks("python")
     exec(compile(source, "README.md", "exec"), {})
     assert (tmp_path / "large.png").exists()
+
+
+def test_the_commands_about_many_pictures_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("holiday", "scans"):
+        Path(folder).mkdir()
+        write_image(Picture(np.zeros((8, 8, 3), np.uint8)), f"{folder}/a.jpg")
+    page = (ROOT / "docs/guides/many-pictures.md").read_text()
+    commands = [
+        shlex.split(line, comments=True)[1:]
+        for block in re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+        for line in block.splitlines()
+    ]
+    assert len(commands) >= 10
+    for command in commands:
+        if command[0] == "upscale":
+            shutil.rmtree("large", ignore_errors=True)
+        assert run([*command, *(["--once"] if command[0] == "watch" else [])]) == 0, command
 
 
 def test_the_table_of_models_has_the_figures_of_their_cards() -> None:

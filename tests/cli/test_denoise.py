@@ -77,7 +77,7 @@ def test_a_network_without_a_strength_cannot_be_told_one(folder: Path, capsys) -
     Path("rest.onnx").write_bytes(dimmed(0.995, 1))
     assert run(["denoise", "old.jpg", "-m", "rest.onnx"]) == 0
     assert run(["denoise", "old.jpg", "-m", "rest.onnx", "-d", "30", "-o", "b.jpg"]) == 2
-    assert "rest restores and has no strength of denoising to choose" in capsys.readouterr().err
+    assert "test restores and has no strength of denoising to choose" in capsys.readouterr().err
 
 
 def test_with_no_strength_nothing_is_done(folder: Path, capsys) -> None:

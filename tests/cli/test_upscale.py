@@ -45,7 +45,9 @@ def process(*words: str | Path, **options) -> subprocess.CompletedProcess:
 
 
 def files(below: Path) -> list[str]:
-    return sorted(p.relative_to(below).as_posix() for p in below.rglob("*") if p.is_file() and p.suffix != ".onnx")
+    """Name the pictures below a folder."""
+    others = (".onnx", ".jsonl")
+    return sorted(p.relative_to(below).as_posix() for p in below.rglob("*") if p.is_file() and p.suffix not in others)
 
 
 def test_one_picture_lands_beside_its_input(folder: Path, capsys) -> None:
@@ -361,7 +363,8 @@ def test_interrupting_keeps_what_is_done_and_leaves_no_rubbish(folder: Path) -> 
     _, messages = running.communicate(timeout=60)
     assert running.returncode == 130
     assert "Traceback" not in messages
-    done = sorted(folder.glob("out/*"))
+    done = sorted(folder.glob("out/*.png"))
+    assert sorted(folder.glob("out/*")) == sorted([*done, folder / "out/kakudai-manifest.jsonl"])
     assert 1 <= len(done) < 12
     for path in done:
         assert read_image(path).width == 3600

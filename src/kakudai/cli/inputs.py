@@ -7,12 +7,38 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from kakudai.cli.patterns import Patterns
+from kakudai.cli.template import Template
 from kakudai.errors import KakudaiError, OutputExists, PictureError, PictureNotFound, PictureUnreadable, UsageError
+from kakudai.jobs.ledger import Ledger
 
 OnExists = Literal["error", "skip", "overwrite", "rename"]
 STREAM = "-"
 BOOKS = frozenset({".cbz", ".zip"})
 """Endings of books of pages, which stay books."""
+
+
+EVERYTHING = Patterns()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which pictures of folders are taken.
+
+    Args:
+        extensions: That pictures have, with their dots.
+        patterns: That their paths have to fit.
+        recursive: Those of the folders below, too.
+    """
+
+    extensions: frozenset[str]
+    patterns: Patterns
+    recursive: bool
+
+    def take(self, path: Path) -> bool:
+        """Say whether a picture is taken, by its path below the folder that was named."""
+        hidden = any(part.startswith(".") for part in path.parts)
+        return path.suffix.lower() in self.extensions and not hidden and self.patterns.take(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +69,7 @@ class Assignment:
         error: Why nothing can be done.
         skipped: There is nothing to do, for the reason in `note`.
         note: What the user should know before, or nothing.
+        is_result: It is skipped because it is no picture to be done, but the result of one.
     """
 
     source: Path
@@ -50,6 +77,7 @@ class Assignment:
     error: KakudaiError | None = None
     skipped: bool = False
     note: str = ""
+    is_result: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +90,7 @@ class Naming:
         extension: With its dot; None keeps the input's where that format can be written.
         writable: Extensions that can be written, with their dots.
         on_exists: What happens where there is a file already.
+        template: How results are called, other than so.
     """
 
     output: str | None
@@ -69,17 +98,28 @@ class Naming:
     extension: str | None
     writable: frozenset[str]
     on_exists: OnExists
+    template: Template | None = None
 
 
-def find_pictures(words: list[str], extensions: frozenset[str], *, recursive: bool) -> Iterator[Found | Assignment]:
+def find_pictures(
+    words: list[str], extensions: frozenset[str], *, recursive: bool, patterns: Patterns = EVERYTHING
+) -> Iterator[Found | Assignment]:
     """Expand files, folders, patterns and "-" into pictures, in a stable order, each once.
 
     Files that are named are always taken; in folders only those whose extension is one of pictures, and none that is
-    hidden or lies in a hidden folder. A word that leads to none becomes an assignment with an error.
+    hidden or lies in a hidden folder. Links to folders are not followed. A word that leads to none becomes an
+    assignment with an error.
+
+    Args:
+        words: As they were given.
+        extensions: Of pictures, with their dots.
+        recursive: Look into folders below folders.
+        patterns: Which pictures of folders are taken.
     """
     seen: set[Path] = set()
+    wanted = Wanted(extensions, patterns, recursive)
     for word in words:
-        for found in _expand(word, extensions, recursive):
+        for found in _expand(word, wanted):
             if isinstance(found, PictureError):
                 yield Assignment(Path(word), None, found)
             elif (key := _key(found.path)) not in seen:
@@ -87,40 +127,40 @@ def find_pictures(words: list[str], extensions: frozenset[str], *, recursive: bo
                 yield found
 
 
-def _expand(word: str, extensions: frozenset[str], recursive: bool) -> Iterator[Found | PictureError]:
+def _expand(word: str, wanted: Wanted) -> Iterator[Found | PictureError]:
     path = Path(word)
     if not word:
         yield PictureNotFound("the name of a picture is empty", "check the quotes and variables of the command")
     elif word == STREAM or os.path.isfile(word):  # noqa: PTH113 - unlike Path's it never raises, whatever the name
         yield Found(path if word == STREAM else _file(path))
     elif os.path.isdir(word):  # noqa: PTH112
-        yield from _in_folder(path, extensions, recursive)
+        yield from _in_folder(path, wanted)
     elif glob.has_magic(word) and not os.path.lexists(word):
         names = sorted(glob.glob(word, recursive=True))  # noqa: PTH207 - takes absolute patterns too
         if not names:
             yield PictureNotFound(f"no file matches {word}", "check the pattern, or quote it for the shell")
         for name in names:
             if os.path.lexists(name):  # it is none of a pattern's business what is gone by now
-                yield from _expand(name, extensions, recursive)
+                yield from _expand(name, wanted)
     else:
         yield Found(path)
 
 
-def _in_folder(folder: Path, extensions: frozenset[str], recursive: bool) -> Iterator[Found | PictureError]:
+def _in_folder(folder: Path, wanted: Wanted) -> Iterator[Found | PictureError]:
     try:
-        paths = sorted(folder.rglob("*") if recursive else folder.iterdir())
+        paths = sorted(folder.rglob("*") if wanted.recursive else folder.iterdir())
     except OSError as error:
         yield PictureUnreadable(f"{folder} cannot be looked into: {error.strerror}", "check its permissions")
         return
     found = [
         Found(path, folder)
         for path in paths
-        if path.suffix.lower() in extensions
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        and os.path.isfile(path)  # noqa: PTH113
+        if wanted.take(path.relative_to(folder)) and os.path.isfile(path)  # noqa: PTH113
     ]
     if not found:
-        hint = "name another folder" if recursive else "use -r to look into the folders below"
+        hint = "name another folder" if wanted.recursive else "use -r to look into the folders below"
+        if wanted.patterns != EVERYTHING:
+            hint = "check --include and --exclude, which are about paths below that folder"
         yield PictureNotFound(f"no pictures in {folder}", hint)
     yield from found
 
@@ -135,31 +175,47 @@ def _key(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def assign_targets(found: list[Found], naming: Naming) -> Iterator[Assignment]:
+def assign_targets(found: list[Found], naming: Naming, ledger: Ledger | None = None) -> Iterator[Assignment]:
     """Give each picture its target; two pictures never get the same one, and no input is a target.
 
     In folders, results of pictures beside them and all of an output folder inside are left alone, so that a command
     can be given twice.
 
+    Args:
+        found: The pictures.
+        naming: How targets are named.
+        ledger: What the manifest knows: which files are results of earlier runs. They may be written over.
+
     Raises:
         UsageError: Several pictures are to go into one file or into standard output.
     """
-    folder = _output_folder(found, naming)
+    folder = output_folder(found, naming)
     left_alone = {picture.path for picture in found if _is_in_output(picture, folder)}
-    kept = [picture for picture in found if picture.path not in left_alone]
+    origins = _origins(found, ledger) if ledger is not None else {}
+    kept = [picture for picture in found if picture.path not in left_alone and picture.path not in origins]
     sources = {_key(picture.path) for picture in kept}
     targets = {picture.path: _target(picture, naming, folder, sources) for picture in kept}
     owners = {_key(target): path for path, (target, _) in targets.items()}
     results = {p.path: owner for p in kept if p.root and (owner := owners.get(_key(p.path), p.path)) != p.path}
     sources -= {_key(path) for path in results}
+    results |= origins
     taken: dict[Path, Path] = {}
     for picture in found:
         if picture.path in left_alone:
-            yield Assignment(picture.path, None, skipped=True, note="it lies in the output folder")
+            note = "it lies in the output folder"
+            yield Assignment(picture.path, None, skipped=True, note=note, is_result=True)
         elif picture.path in results:
-            yield Assignment(picture.path, None, skipped=True, note=f"it is the result of {results[picture.path]}")
+            note = f"it is the result of {results[picture.path]}"
+            yield Assignment(picture.path, None, skipped=True, note=note, is_result=True)
         else:
-            yield _settle(picture.path, *targets[picture.path], naming.on_exists, taken=taken, sources=sources)
+            given = Given(taken, sources, ledger)
+            yield _settle(picture.path, *targets[picture.path], naming.on_exists, given=given)
+
+
+def _origins(found: list[Found], ledger: Ledger) -> dict[Path, Path]:
+    """Return the pictures that were found in folders and that an earlier run has made, with what they are made of."""
+    made = {picture.path: ledger.origin(picture.path) for picture in found if picture.root is not None}
+    return {path: origin for path, origin in made.items() if origin is not None}
 
 
 def _is_in_output(picture: Found, folder: Path | None) -> bool:
@@ -170,8 +226,12 @@ def _is_in_output(picture: Found, folder: Path | None) -> bool:
     return output != root and output.is_relative_to(root) and _key(picture.path).is_relative_to(output)
 
 
-def _output_folder(found: list[Found], naming: Naming) -> Path | None:
-    """Return the folder that -o names, or None where it names a file, a stream or nothing."""
+def output_folder(found: list[Found], naming: Naming) -> Path | None:
+    """Return the folder that -o names, or None where it names a file, a stream or nothing.
+
+    Raises:
+        UsageError: Several pictures are to go into one file or into standard output.
+    """
     if naming.output in (None, STREAM):
         if naming.output == STREAM and len(found) > 1:
             raise UsageError(f"{len(found)} pictures cannot go to standard output", "name a folder with -o")
@@ -190,6 +250,8 @@ def _output_folder(found: list[Found], naming: Naming) -> Path | None:
 def _target(picture: Found, naming: Naming, folder: Path | None, sources: set[Path]) -> tuple[Path, str]:
     """Name the target of one picture, and say where its format had to change."""
     if naming.output is not None and folder is None:
+        if naming.template is not None:
+            raise UsageError(f"--name and -o {naming.output} both name a file", "let -o be a folder: with its /")
         return Path(naming.output) if naming.output == STREAM else _file(Path(naming.output)), ""
     extension, note = naming.extension or picture.path.suffix, ""
     if picture.path.suffix.lower() in BOOKS:
@@ -199,6 +261,9 @@ def _target(picture: Found, naming: Naming, folder: Path | None, sources: set[Pa
             note = f"{extension[1:]} files are not written, the result is a PNG"
         extension = ".png"
     stem = "stdin" if picture.path == Path(STREAM) else picture.path.stem
+    if naming.template is not None:
+        place = picture.path.parent if folder is None else folder / picture.below
+        return place / naming.template.fill(stem, extension), note
     labelled = f"{stem}_{naming.label}{extension}"
     if folder is None:
         return (Path(labelled) if picture.path == Path(STREAM) else picture.path.with_name(labelled)), note
@@ -206,13 +271,33 @@ def _target(picture: Found, naming: Naming, folder: Path | None, sources: set[Pa
     return (target.with_name(labelled) if _key(target) in sources else target), note
 
 
-def _settle(
-    source: Path, target: Path, note: str, on_exists: OnExists, *, taken: dict[Path, Path], sources: set[Path]
-) -> Assignment:
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What may not be given to a picture as its target.
+
+    Args:
+        taken: Targets of others, and whose they are; lengthened.
+        sources: Inputs.
+        ledger: What the manifest knows, if there is one.
+    """
+
+    taken: dict[Path, Path]
+    sources: set[Path]
+    ledger: Ledger | None
+
+    def exists(self, source: Path, target: Path) -> bool:
+        """Say whether a target is a file that is not ours, or is an input; pipes and devices exist by nature."""
+        if not os.path.isfile(target):  # noqa: PTH113
+            return False
+        return self.ledger is None or _key(target) in self.sources or not self.ledger.owns(source, target)
+
+
+def _settle(source: Path, target: Path, note: str, on_exists: OnExists, *, given: Given) -> Assignment:
     """Decide what happens where a target exists, is an input, or was given away already."""
     if target == Path(STREAM):
         return Assignment(source, target, note=note)
-    key, exists = _key(target), os.path.isfile(target)  # noqa: PTH113 - pipes and devices exist by nature
+    taken, sources = given.taken, given.sources
+    key, exists = _key(target), given.exists(source, target)
     error = None
     if on_exists != "rename" and key in taken:
         hint = "use --on-exists rename, or another folder for one of them"
@@ -231,6 +316,6 @@ def _settle(
         number, name = 1, target
         while exists or os.path.isdir(target) or _key(target) in taken:  # noqa: PTH112
             target = name.with_name(f"{name.stem}-{number}{name.suffix}")
-            number, exists = number + 1, os.path.isfile(target)  # noqa: PTH113
+            number, exists = number + 1, given.exists(source, target)
     taken[_key(target)] = source
     return Assignment(source, target, note=note)

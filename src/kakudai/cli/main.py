@@ -19,6 +19,7 @@ from kakudai.cli import (
     doctor,
     evaluate,
     features,
+    jobs,
     models,
     networks,
     plot,
@@ -27,6 +28,7 @@ from kakudai.cli import (
     train,
     upscale,
     waifu2x,
+    watch,
 )
 from kakudai.cli.report import Interrupted, Terminated, report_error, say
 from kakudai.errors import UsageError
@@ -35,6 +37,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "upscale": upscale.upscale,
     "denoise": denoise.denoise,
     "waifu2x": waifu2x.waifu2x,
+    "watch": watch.watch,
     "analyse": analyse.analyse,
     "compare": compare.compare,
     "evaluate": evaluate.evaluate,
@@ -46,7 +49,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "serve": serve.serve,
     "doctor": doctor.doctor,
 }
-GROUPS = {"models": models.app, "data": data.app, "bench": bench.app}
+GROUPS = {"jobs": jobs.app, "models": models.app, "data": data.app, "bench": bench.app}
 
 DONE, FAILED, INTERRUPTED, TERMINATED = 0, 1, 130, 143
 

@@ -5,17 +5,66 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from kakudai.cli.report import printable, say
 
 if TYPE_CHECKING:
-    from kakudai.engine.job import Job
+    from kakudai.engine.job import FileResult, Job
+
+CALM_SECONDS = 30.0
+"""Between two lines about all pictures, where there is no terminal."""
+
+
+class Pace:
+    """How far a batch is.
+
+    Args:
+        pictures: How many there are in all.
+        now: A clock, in seconds.
+    """
+
+    def __init__(self, pictures: int, now: Callable[[], float] = time.monotonic) -> None:
+        self.pictures, self.done, self.failed, self.pixels = pictures, 0, 0, 0
+        self._now, self._started = now, now()
+        self._said = self._started
+
+    def take(self, result: "FileResult") -> None:
+        """Count a picture that has come to an end."""
+        width, height = result.output_size or (0, 0)
+        self.done += 1
+        self.failed += result.error is not None
+        self.pixels += width * height * result.frames
+
+    @property
+    def amount(self) -> str:
+        """Write "120/10000, 3 failed"."""
+        return f"{self.done}/{self.pictures}{self._failures}"
+
+    @property
+    def _failures(self) -> str:
+        return f", {self.failed} failed" if self.failed else ""
+
+    @property
+    def speed(self) -> str:
+        """Write "4.2 MP/s", megapixels of results."""
+        return f"{self.pixels / 1e6 / max(self._now() - self._started, 1e-3):.1f} MP/s"
+
+    def line(self) -> str | None:
+        """Return a line about all pictures where the last was long ago, and there is more to come."""
+        now = self._now()
+        if now < self._said + CALM_SECONDS or not 0 < self.done < self.pictures:
+            return None
+        self._said = now
+        left = (now - self._started) / self.done * (self.pictures - self.done)
+        done = f"{self.done} of {self.pictures} pictures{self._failures}"
+        return f"{done}, {self.speed}, about {timedelta(seconds=round(left))} left"
 
 
 class Progress:
-    """Bars for a batch. Does nothing when stderr is not a terminal, or when it is told to be quiet.
+    """Bars for a batch; a line from time to time where stderr is not a terminal. Nothing when it is told to be quiet.
 
     Args:
         pictures: How many there are in all.
@@ -24,6 +73,7 @@ class Progress:
 
     def __init__(self, pictures: int, *, quiet: bool) -> None:
         self.visible = sys.stderr.isatty() and not quiet
+        self.quiet, self.pace = quiet, Pace(pictures)
         if not self.visible:
             return
         from rich.console import Console
@@ -34,7 +84,7 @@ class Progress:
         self.bars = Bars(
             TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True)),
             BarColumn(),
-            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[amount]:>5}", table_column=Column(no_wrap=True)),
             TextColumn("{task.fields[speed]}", table_column=Column(no_wrap=True)),
             TimeRemainingColumn(),
             console=Console(stderr=True),
@@ -42,7 +92,10 @@ class Progress:
         )
         self.rows: dict[str, tuple[TaskID, float]] = {}
         self.lock = threading.Lock()
-        self.total = self.bars.add_task("all pictures", total=pictures, speed="") if pictures > 1 else None
+        amount = self.pace.amount
+        self.total = (
+            self.bars.add_task("all pictures", total=pictures, speed="", amount=amount) if pictures > 1 else None
+        )
 
     def __enter__(self) -> "Progress":
         if self.visible:
@@ -61,22 +114,31 @@ class Progress:
             return
         with self.lock:
             if job.name not in self.rows:
-                row = self.bars.add_task(printable(job.name)[-40:], total=total, speed="")
+                row = self.bars.add_task(printable(job.name)[-40:], total=total, speed="", amount="")
                 self.rows[job.name] = (row, time.monotonic())
             row, started = self.rows[job.name]
             seconds = max(time.monotonic() - started, 1e-3)
-            self.bars.update(row, completed=done, total=total, speed=f"{done / 1e6 / seconds:.1f} MP/s")
+            speed, amount = f"{done / 1e6 / seconds:.1f} MP/s", f"{done / max(total, 1):.0%}"
+            self.bars.update(row, completed=done, total=total, speed=speed, amount=amount)
 
-    def finish(self, job: "Job") -> None:
-        """Take away the bar of a picture that is done."""
+    def drop(self, job: "Job") -> None:
+        """Take away the bar of a picture, which may be begun again."""
         if not self.visible:
             return
         with self.lock:
             row, _ = self.rows.pop(job.name, (None, 0.0))
         if row is not None:
             self.bars.remove_task(row)
-        if self.total is not None:
-            self.bars.advance(self.total)
+
+    def finish(self, result: "FileResult") -> None:
+        """Take away the bar of a picture that has come to an end, and count it."""
+        self.pace.take(result)
+        self.drop(result.job)
+        if self.visible and self.total is not None:
+            self.bars.update(self.total, advance=1, speed=self.pace.speed, amount=self.pace.amount)
+        line = None if self.visible or self.quiet else self.pace.line()
+        if line is not None:
+            say(line)
 
     def line(self, text: str) -> None:
         """Print a line above the bars, or on stderr where there are none."""

@@ -1,6 +1,7 @@
 """All networks of one upscaler, and which of them a picture gets: the same for all, or what it needs by its looks."""
 
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
@@ -14,7 +15,7 @@ from kakudai.engine.tools import Tools, Wish, of_family, of_model
 from kakudai.errors import UsageError
 from kakudai.image.picture import Picture
 from kakudai.models import Model, shipped
-from kakudai.models.catalogue import is_folder
+from kakudai.models.catalogue import find_model, is_folder, read_model_file
 from kakudai.models.family import Family, find_family
 from kakudai.models.runs import is_run
 from kakudai.models.shipped import STYLES, WORDS, Grade, Style
@@ -93,6 +94,16 @@ class Toolbox:
             picture, self._styles or self._own_style, None if self._wish.denoise == "auto" else self._wish.denoise
         )
         return Chosen(self._tools(choice, ratio), choice)
+
+    def contents(self) -> Iterator[tuple[str, bytes]]:
+        """Yield names and bytes of all networks that a picture may be given."""
+        if self._styles:
+            yield from ((name, find_model(name).data) for name in shipped.files_of(self._styles, self._grade))
+        elif self._family is not None:
+            yield from ((path.name, read_model_file(path)) for path in self._family.files)
+        elif self._model is not None and isinstance(self._model.model, Model):
+            model = self._model.model
+            yield model.name, b"".join((model.data, *(model.native or ())))
 
     @property
     def _told(self) -> bool:

@@ -167,6 +167,10 @@ class Upscaler:
         """What the user should know about the choice of networks, one sentence each."""
         return self._box.usual.notes
 
+    def contents(self) -> Iterator[tuple[str, bytes]]:
+        """Yield names and bytes of all networks that a picture may be given; none for modules in memory."""
+        return self._box.contents()
+
     def plan(self, height: int, width: int) -> Plan:
         """Say what would be done to a clean picture of that size."""
         return make_plan(height, width, self.size, self._box.usual.means)

@@ -49,6 +49,13 @@ class Family:
         """Noise levels that there are networks for."""
         return sorted({*self.denoising, *(level for level, _ in self.combined)})
 
+    @property
+    def files(self) -> list[Path]:
+        """All files of its networks, those with their weights too."""
+        networks = {*self.enlarging.values(), *self.denoising.values(), *self.combined.values()}
+        weights = {path.with_suffix(".bin") for path in networks if path.suffix == ".param"}
+        return sorted(path for path in networks | weights if path.is_file())
+
     def scale_for(self, scale: float | None, level: int | None) -> int:
         """Choose the scale of the enlarging networks.
 

@@ -112,6 +112,15 @@ def in_int8(name: str) -> str | None:
     return f"{name}{INT8}" if is_shipped(f"{name}{INT8}") else None
 
 
+def files_of(styles: tuple[Style, ...], grade: Grade = "") -> list[str]:
+    """Name all files that pictures may be given for a word, by style and grade."""
+    lines = [_line(style, grade) for style in styles]
+    enlarging = [f"{line}-x{scale}" for line in lines for scale in _scales(line)]
+    restoring = [f"{style}-restore-x{scale}" for style in styles for scale in range(1, LARGEST_SCALE + 1)]
+    names = [*enlarging, *restoring]
+    return [name for name in (*names, *(f"{name}{INT8}" for name in names)) if is_shipped(name)]
+
+
 def _line(style: Style, grade: Grade) -> str:
     """Return what the names of the files of one style and grade begin with."""
     return f"{style}-{grade}" if grade else style

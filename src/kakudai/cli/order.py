@@ -1,0 +1,101 @@
+"""What is asked of pictures, the same for `kakudai upscale` and `kakudai watch`."""
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kakudai.cli.template import Template
+from kakudai.cli.wishes import parse_denoise, parse_fit, parse_tile, size_label
+
+if TYPE_CHECKING:
+    from kakudai.engine.job import FileOptions
+    from kakudai.engine.upscaler import Upscaler
+    from kakudai.jobs.lines import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Options as they were given, see `kakudai.cli.options`."""
+
+    scale: float | None
+    width: int | None
+    height: int | None
+    fit: str | None
+    model: str
+    denoise: str
+    tile: str
+    tta: int
+    runtime: str
+    precision: str
+    device: str = "auto"
+    threads: int | None = None
+
+    @property
+    def label(self) -> str:
+        """What the size is called in the names of files."""
+        return size_label(self.scale, self.width, self.height, self.fit)
+
+    def template(self, text: str | None) -> Template | None:
+        """Read --name.
+
+        Raises:
+            UsageError: It is no template.
+        """
+        if text is None:
+            return None
+        in_pixels = self.width or self.height or self.fit
+        return Template(text, self.label, None if in_pixels else self.scale or 2.0)
+
+    def open(self) -> "Upscaler":
+        """Load what is needed for it.
+
+        Raises:
+            UsageError: An option is out of range.
+            ModelError: The model cannot be found or used.
+            RuntimeUnavailable: The runtime or the device is not there.
+        """
+        from kakudai.engine.upscaler import Upscaler
+
+        return Upscaler(
+            self.scale,
+            width=self.width,
+            height=self.height,
+            fit=parse_fit(self.fit),
+            model=self.model,
+            denoise=parse_denoise(self.denoise),
+            tile=parse_tile(self.tile),
+            tta=self.tta,
+            runtime=self.runtime,  # type: ignore[arg-type]  # open_session names what is accepted
+            device=self.device,
+            threads=self.threads,
+            precision=self.precision,  # type: ignore[arg-type]  # likewise Machine
+        )
+
+    def run(self, upscaler: "Upscaler", options: "FileOptions") -> "Run":
+        """Return what a manifest says of a run.
+
+        What changes no byte of a result is left out: tile, threads and device; and the limit on pixels, which only
+        decides whether there is one.
+        """
+        from kakudai import __version__
+        from kakudai.jobs.fingerprint import hash_bytes
+        from kakudai.jobs.lines import Run
+
+        asked: dict[str, Any] = {
+            "scale": None if self.width or self.height or self.fit else self.scale or 2.0,
+            "width": self.width,
+            "height": self.height,
+            "fit": self.fit,
+            "denoise": self.denoise,
+            "tta": self.tta,
+            "runtime": self.runtime,
+            "precision": self.precision,
+            "format": options.format,
+            "quality": options.quality,
+            "depth": options.depth,
+            "strip": options.strip,
+            "dither": options.dither,
+            "still": options.still,
+        }
+        networks = {name: hash_bytes(data) for name, data in upscaler.contents()}
+        return Run(__version__, asked, networks, upscaler.runtime, time.time_ns())
