@@ -1,14 +1,17 @@
 """What README and docs say is what the program does."""
 
+import json
 import re
 import shlex
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from kakudai import Picture, list_models, write_image
 from kakudai.cli.main import run
@@ -72,13 +75,50 @@ def test_the_commands_about_many_pictures_work(tmp_path: Path, monkeypatch: pyte
         assert run([*command, *(["--once"] if command[0] == "watch" else [])]) == 0, command
 
 
+def table_of_models() -> list[dict[str, str]]:
+    """Return the rows of README's table, each by its columns."""
+    head, _, *rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in README.splitlines() if line.startswith("|")
+    ]
+    return [dict(zip(head, row, strict=True)) for row in rows]
+
+
 def test_the_table_of_models_has_the_figures_of_their_cards() -> None:
+    rows = {row["model"]: row for row in table_of_models()}
     for model in list_models():
-        (row,) = [line for line in README.splitlines() if line.startswith(f"| `{model.name}`")]
-        for figures in model.quality.values():
-            assert f"{figures['psnr']:.2f}" in row
-        assert f"{model.parameters:,}" in row
-        assert model.card["licence"] in row
+        row = rows[f"`{model.name}`"]
+        for condition, figures in model.quality.items():
+            assert row[condition.split()[0]] == f"{figures['psnr']:.2f}", model.name
+        assert row["parameters"] == f"{model.parameters:,}"
+        assert row["KB"] == f"{len(model.data) / 1024:.0f}"
+        assert row["licence"] == model.card["licence"]
+
+
+def test_the_table_of_models_has_measured_figures_of_others_too() -> None:
+    """From what benchmarks/quality.py keeps. Of waifu2x's upconv_7 that for photographs stands under their sets."""
+    results = json.loads((ROOT / "benchmarks/results/quality.json").read_text())
+    measured = {key.split(" #")[0]: fmean(entry["psnr"]) for key, entry in results.items() if "psnr" in entry}
+    seen = 0
+    for row in table_of_models():
+        if row["model"].startswith("`") or not re.match(r"\dx", row["does"]):
+            continue
+        for name in ("Set5", "Set14", "BSD100", "anime", "comic"):
+            kind = "art" if name in ("anime", "comic") else "photo"
+            method = f"{row['model']} {kind}" if "waifu2x" in row["model"] else row["model"]
+            if row[name]:
+                key = f"clean x{row['does'][0]} | {name} | bicubic | {method}"
+                assert row[name] == f"{measured[key]:.2f}", key
+                seen += 1
+    assert seen > 20
+
+
+def test_the_first_output_in_the_readme_is_what_the_program_says(tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Image.open(ROOT / "examples/chelsea.png") as picture:
+        picture.convert("RGB").save("photo.jpg", quality=90, subsampling=2)
+    assert run(["photo.jpg"]) == 0
+    said, (block,) = capsys.readouterr().err, blocks("text")
+    assert said.rsplit("  ", 1)[0] == block.rsplit("  ", 1)[0], "all but the seconds"
 
 
 def test_files_that_are_linked_exist() -> None:

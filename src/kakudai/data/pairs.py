@@ -23,7 +23,7 @@ from kakudai.data.cropping import Texture
 from kakudai.data.pack import Pack
 from kakudai.degrade.blur import gaussian_blur
 from kakudai.degrade.shrink import Downsampling, crop_to_multiple, shrink
-from kakudai.degrade.strength import DamageKind, add_damage, roughly
+from kakudai.degrade.strength import SPREAD, DamageKind, add_damage, roughly
 from kakudai.degrade.waifu2x import noise_named
 from kakudai.degrade.waifu2x import noise_rate as waifu2x_noise_rate
 from kakudai.errors import RecipeError
@@ -90,6 +90,7 @@ class Pairs:
         noise: JPEG damage of the low-resolution side, as waifu2x's levels: "art-1"; None for none.
         noise_rate: Share of the crops that get the noise; None for what waifu2x gives this noise to.
         damage: Of any strength, which the low-resolution side says in its last channel; None for none.
+        damage_spread: How strong it is, see `add_damage`.
         active_cropping: Share of the crops that are the most textured of `crop_tries`, as waifu2x chooses.
         crop_tries: How many crops to choose from.
 
@@ -113,10 +114,12 @@ class Pairs:
         noise: str | None = None,
         noise_rate: float | None = None,
         damage: DamageKind | None = None,
+        damage_spread: tuple[float, float] = SPREAD,
         active_cropping: float = 0.0,
         crop_tries: int = 10,
     ) -> None:
-        self.scale, self.color, self.noise, self.damage = scale, color, noise, damage
+        self.scale, self.color, self.noise = scale, color, noise
+        self.damage, self.damage_spread = damage, damage_spread
         usual = waifu2x_noise_rate(noise) if noise else 0.0  # also finds a name that means nothing
         self.noise_rate = usual if noise_rate is None else noise_rate
         self.active_cropping, self.crop_tries = active_cropping, crop_tries
@@ -228,7 +231,7 @@ class Pairs:
         window = low[top : crop.y + patch + MARGIN, left : crop.x + patch + MARGIN]
         window, strength = np.ascontiguousarray(window), 0.0
         if self.damage:
-            damaged = add_damage(window, self.damage, rng)
+            damaged = add_damage(window, self.damage, rng, self.damage_spread)
             window, strength = damaged.image, roughly(damaged.strength, rng)
         else:
             window = noise_named(window, self.noise or "", rng)

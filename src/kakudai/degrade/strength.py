@@ -42,8 +42,8 @@ CLEAN_RATE = 0.12
 """Share of the pictures that stay clean, told so: strength 0 must change nothing."""
 
 SPREAD = (1.2, 2.8)
-"""Of the beta distribution that strengths are drawn from: half of them are below 0.3, JPEG quality 77. What can be
-gained at strong damage is gained quickly; most pictures have little, and there the details are."""
+"""Usual shape of the beta distribution that strengths are drawn from: half of them are below 0.3, JPEG quality 77. What
+can be gained at strong damage is gained quickly; most pictures have little, and there the details are."""
 
 JITTER = 0.02
 """Standard deviation of the error of the strength that a network is told: in use it will be estimated."""
@@ -95,14 +95,22 @@ def together(*strengths: float) -> float:
     return min(1.0, math.hypot(*strengths))
 
 
-def add_damage(image: NDArray[np.uint8], kind: DamageKind, rng: np.random.Generator) -> Damaged:
+def add_damage(
+    image: NDArray[np.uint8], kind: DamageKind, rng: np.random.Generator, spread: tuple[float, float] = SPREAD
+) -> Damaged:
     """Damage a picture by a random amount.
 
     Shape: (H, W, 3) uint8 -> the same.
+
+    Args:
+        image: The picture.
+        kind: What it goes through.
+        rng: Decides.
+        spread: Alpha and beta of the beta distribution that strengths above 0.05 are drawn from.
     """
     if rng.random() < CLEAN_RATE:
         return Damaged(image, 0.0)
-    strength = 0.05 + 0.95 * float(rng.beta(*SPREAD))
+    strength = 0.05 + 0.95 * float(rng.beta(*spread))
     way = KINDS[int(rng.choice(len(KINDS), p=RATES[kind]))]
     chroma: Chroma = "4:2:0" if rng.random() < 0.6 else "4:4:4"
     share = float(rng.uniform(0.3, 0.9)) if way == "noise, once" else float(way == "noise")

@@ -125,6 +125,7 @@ def make_pairs(recipe: Recipe, pack: Pack, scale: int) -> Pairs:
         noise=recipe.noise,
         noise_rate=recipe.noise_rate,
         damage=recipe.damage,
+        damage_spread=recipe.damage_spread,
         active_cropping=recipe.active_cropping,
         crop_tries=recipe.crop_tries,
     )

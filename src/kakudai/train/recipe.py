@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kakudai.degrade.shrink import Downsampling
-from kakudai.degrade.strength import DamageKind
+from kakudai.degrade.strength import SPREAD, DamageKind
 from kakudai.errors import RecipeError
 from kakudai.networks import network_names
 from kakudai.train.recipe_words import complaints, suggestion, unknown_keys
@@ -79,6 +79,10 @@ class Recipe(BaseModel):
         default=None,
         description="Damage of any strength, JPEG and noise, of photographs or of drawings; the network is told how "
         "strong it is by one more input plane.",
+    )
+    damage_spread: tuple[Positive, Positive] = Field(
+        default=SPREAD,
+        description="How strong damage is: alpha and beta of a beta distribution. Larger alpha for more of the strong.",
     )
     active_cropping: Share = Field(
         default=0.0, description="Share of the crops that are the most textured of `crop_tries`, not just any."
