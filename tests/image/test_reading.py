@@ -15,6 +15,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from kakudai.analyse.jpeg_file import read_jpeg_history
+from kakudai.engine.passes import to_planes
 from kakudai.errors import PictureError, PictureNotFound, PictureTooLarge, PictureUnreadable
 from kakudai.image import exif
 from kakudai.image.files import FORMATS, read_image, write_image
@@ -132,6 +133,22 @@ def test_float_that_is_not_a_number_is_a_named_error() -> None:
     data = encoded(Image.frombytes("F", (2, 2), np.full(4, np.nan, np.float32).tobytes()), "TIFF")
     with pytest.raises(PictureUnreadable, match="not numbers"):
         read_image(data)
+
+
+def float_tiff(image: np.ndarray) -> bytes:
+    data: bytes = libvips().Image.new_from_array(image).tiffsave_buffer()
+    return data
+
+
+def test_float_beyond_black_and_white_is_said() -> None:
+    """Lights are cut off, and a white that is another number is an error."""
+    ramp = np.linspace(-0.25, 1.5, 300, dtype=np.float32).reshape(10, 10, 3)
+    assert read_image(float_tiff(ramp)).metadata.notes == ("values from -0.25 to 1.5 were cut off to 0 to 1",)
+    assert read_image(float_tiff(ramp.clip(0, 1))).metadata.notes == ()
+    planes = to_planes(read_image(float_tiff(ramp)).color)
+    assert (planes.min(), planes.max()) == (0.0, 1.0), "so that networks see it"
+    with pytest.raises(PictureUnreadable, match="its values go up to 65535, and 1 is white"):
+        read_image(float_tiff(ramp * 43690))
 
 
 @pytest.mark.parametrize(

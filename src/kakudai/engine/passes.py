@@ -195,11 +195,11 @@ def is_flat(pixels: Pixels) -> bool:
 
 def to_planes(pixels: Pixels) -> NDArray[np.float32]:
     """Convert a tile to what networks take: (H, W, 1 | 3) of any dtype -> (1, 3, H, W) float32 in [0, 1]; grey three
-    times.
+    times. Of floating point, what lies outside is cut off.
     """
     planes = np.empty((1, 3, *pixels.shape[:2]), np.float32)
     np.divide(pixels.transpose(2, 0, 1), np.float32(full_scale(pixels.dtype)), out=planes[0], dtype=np.float32)
-    return planes
+    return np.clip(planes, 0.0, 1.0, out=planes) if pixels.dtype.kind == "f" else planes
 
 
 def to_pixels(planes: NDArray[np.float32], dtype: np.dtype[np.generic]) -> Pixels:

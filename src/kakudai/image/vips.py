@@ -23,6 +23,12 @@ DAMAGE = ("premature end of data", "bad Huffman code", "instead of RST", "Incons
 """Parts of libjpeg's warnings."""
 
 
+MOST_LIGHT = 200.0
+"""Largest value of a picture in floating point that is taken for a light; 255 and 65535 are whites of another scale."""
+
+ROUNDING = 1e-3
+"""Values so little outside 0 to 1 are not worth a word."""
+
 KINDS = {"uchar": np.uint8, "ushort": np.uint16, "float": np.float32}
 """libvips' names of the samples that pictures have."""
 
@@ -115,6 +121,7 @@ def decode(
             pixels = _decoded_into(image, room.array(shape, kind))
         for part in strips(pixels):
             _check(part, entry, bits)
+        notes = (*notes, *_beyond_white(pixels))
         _check_complaints(vips)
     except (vips.Error, UnicodeDecodeError) as error:
         text = one_line(error)
@@ -158,6 +165,22 @@ def _check(pixels: Pixels, entry: Format, bits: int) -> None:
         pixels[:] = _stretch(pixels, bits)
     if pixels.dtype == np.float32 and not np.isfinite(pixels).all():
         raise Broken("it holds values that are not numbers")
+
+
+def _beyond_white(pixels: Pixels) -> tuple[str, ...]:
+    """Say what of a picture in floating point lies outside 0 to 1, which is where black and white are.
+
+    Raises:
+        Broken: So much does that its white must be another number.
+    """
+    if pixels.dtype != np.float32:
+        return ()
+    least, most = min(float(part.min()) for part in strips(pixels)), max(float(part.max()) for part in strips(pixels))
+    if most > MOST_LIGHT:
+        raise Broken(f"its values go up to {most:g}, and 1 is white")
+    if least >= -ROUNDING and most <= 1 + ROUNDING:
+        return ()
+    return (f"values from {least:.3g} to {most:.3g} were cut off to 0 to 1",)
 
 
 def held_bytes(image: Any, entry: Format) -> float:
