@@ -14,6 +14,7 @@ from tests.train.tiny import log_of, losses, stop_at
 
 from kakudai.errors import RecipeError
 from kakudai.train.build import build_network, save_weights, start_from
+from kakudai.train.checkpoint import changed_keys
 from kakudai.train.export import averaged_network, trained_network
 from kakudai.train.loop import Run, train
 from kakudai.train.recipe import Recipe, read_recipe
@@ -123,6 +124,15 @@ def test_a_run_can_start_from_the_weights_of_another(recipe: Recipe, tmp_path: P
         train(recipe.model_copy(update={"start": tmp_path / "missing"}), tmp_path / "bad")
     with pytest.raises(RecipeError, match="nothing in"):
         train(recipe.model_copy(update={"start": start, "network": "srcnn", "arguments": {}}), tmp_path / "bad")
+
+
+def test_keys_that_an_older_run_did_not_know_have_not_changed(recipe: Recipe, tmp_path: Path) -> None:
+    earlier = recipe.model_dump(mode="json")
+    for key in ("damage_spread", "favour", "start"):
+        del earlier[key]
+    assert changed_keys({"recipe": earlier}, recipe, tmp_path) == []
+    other = recipe.model_copy(update={"damage_spread": (2.0, 2.0)})
+    assert changed_keys({"recipe": earlier}, other, tmp_path) == ["damage_spread"]
 
 
 def test_more_channels_begin_as_the_function_that_was_learnt(recipe: Recipe, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic_core import to_jsonable_python
 
 from kakudai.errors import OutputError, RecipeError
 from kakudai.image import writing
@@ -63,11 +64,12 @@ def changed_keys(state: dict[str, Any], recipe: Recipe, path: Path) -> list[str]
         RecipeError: They differ in what decides the shape of the weights or the name of the run.
     """
     earlier, now = state["recipe"], recipe.model_dump(mode="json")
-    defaults = {name: field.default for name, field in Recipe.model_fields.items()}
-    changed = [key for key in now if earlier.get(key, defaults[key]) != now[key]]
+    fields = Recipe.model_fields.items()
+    defaults = {name: to_jsonable_python(field.default) for name, field in fields if not field.is_required()}
+    changed = [key for key in now if earlier.get(key, defaults.get(key)) != now[key]]
     fatal = [key for key in changed if key in DECIDES_SHAPES]
     if fatal:
-        theirs = ", ".join(f"{key} = {earlier.get(key, defaults[key])}" for key in fatal)
+        theirs = ", ".join(f"{key} = {earlier.get(key, defaults.get(key))}" for key in fatal)
         ours = ", ".join(f"{key} = {now[key]}" for key in fatal)
         raise RecipeError(
             f"{path} is of another run: there {theirs}; in the recipe {ours}",
