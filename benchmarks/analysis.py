@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from analysis_alarms import alarms
-from analysis_sets import CHROMA, DRAWN_SETS, PHOTOGRAPHS, SETS, Colour, encoded, on_white, pictures
+from analysis_sets import CHROMA, DRAWN_SETS, PHOTOGRAPHS, SETS, Colour, encoded, pictures, printed
 from kakudai.analyse import (
     analyse_picture,
     areas,
@@ -50,7 +50,7 @@ def jpeg(root: Path) -> dict[str, Any]:
     tables, twice = [], defaultdict(list)
     rng = np.random.default_rng(0)
     for name, stem, picture in pictures(root, SETS):
-        image = on_white(picture)
+        image = printed(picture)
         for chroma in CHROMA:
             for quality in QUALITIES:
                 file, pixels = encoded(image, quality, chroma)
@@ -93,7 +93,7 @@ def kind(root: Path) -> dict[str, Any]:
     truth: dict[str, bool] = {}
     grey: Counter[str] = Counter()
     for name, stem, picture in pictures(root, (*SETS, "real-jpeg")):
-        image = on_white(picture)
+        image = printed(picture)
         truth[stem] = name in DRAWN_SETS and stem not in PHOTOGRAPHS
         half = resize(image, (image.shape[0] // 2, image.shape[1] // 2))
         versions: dict[str, Any] = {
@@ -128,7 +128,7 @@ def enlarged(root: Path) -> dict[str, Any]:
     """Factors found where pictures were shrunk and enlarged again by known factors."""
     rows: dict[str, list[float | None]] = defaultdict(list)
     for _, _, picture in pictures(root, SETS, every=5):
-        image = on_white(picture)
+        image = printed(picture)
         grid = find_grid(areas(image))
         rows["as it is"].append(enlarged_by(areas(picture.color, picture.alpha), grid.phases if grid else ()))
         for quality in (90, 50):

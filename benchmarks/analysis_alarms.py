@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from analysis_sets import SETS, Colour, encoded, on_white, once_jpeg, pictures
+from analysis_sets import SETS, Colour, encoded, once_jpeg, pictures, printed
 from kakudai.analyse import areas, find_compression, noise_level, read_jpeg_history
 from kakudai.analyse.blocking import find_grid
 from kakudai.image.files import read_image
@@ -29,7 +29,7 @@ def alarms(root: Path) -> dict[str, Any]:
             source = "" if name == "BSD100" else once_jpeg(root, name)[stem]
             once[f"{name} {stem}"] = {"source": source, "quality": None if grid is None else grid.quality}
             continue
-        for version, color, alpha in _never_jpeg(picture, on_white(picture)):
+        for version, color, alpha in _never_jpeg(picture, printed(picture)):
             grid = find_grid(areas(color, alpha))
             grids[version][f"{name} {stem}"] = None if grid is None else grid.quality
     for times in (1, 2, 3, 4, 6):
@@ -48,7 +48,7 @@ def earlier(root: Path) -> list[int | None]:
     for name, stem, picture in pictures(root, [name for name in SETS if name != "BSD100"]):
         if stem not in once_jpeg(root, name):
             for quality in (20, 30, 40, 50, 60, 75, 85, 90, 95, 98, 100):
-                file, pixels = encoded(on_white(picture), quality, "4:2:0")
+                file, pixels = encoded(printed(picture), quality, "4:2:0")
                 found.append(find_compression(areas(pixels), read_jpeg_history(file)).earlier)
     return found
 

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from kakudai.evaluate.sheet import as_rgb8
+from kakudai.image.alpha import on_white
 from kakudai.image.files import read_image
 from kakudai.image.picture import Picture
 
@@ -36,13 +38,9 @@ def once_jpeg(root: Path, name: str) -> dict[str, str]:
     return {Path(row["stored_as"]).stem: row["path"] for row in rows if row["file"].endswith((".jpg", ".jpeg"))}
 
 
-def on_white(picture: Picture) -> Colour:
-    """Return colours as they would be printed."""
-    color = np.repeat(picture.color, 3 // picture.channels, axis=2)
-    if picture.alpha is None:
-        return color
-    share = picture.alpha / 255.0
-    return np.floor(color * share + 255.0 * (1.0 - share) + 0.5).astype(np.uint8)
+def printed(picture: Picture) -> Colour:
+    """Return colours as they would be printed, (H, W, 3)."""
+    return as_rgb8(on_white(picture))
 
 
 def encoded(image: Colour, quality: int, chroma: str) -> tuple[bytes, Colour]:

@@ -13,7 +13,7 @@ from statistics import fmean
 import numpy as np
 from PIL import Image, ImageFilter
 
-from analysis import encoded, on_white
+from analysis import encoded, printed
 from kakudai import read_image
 from kakudai.degrade.jpeg import Chroma
 from kakudai.degrade.shrink import crop_to_multiple, shrink_bicubic
@@ -74,7 +74,7 @@ class Task:
         """The originals, (H, W, 3) uint8."""
         every = EVERY[self.name] if self.scale == 1 or self.few else 1
         files = set_files(self.shared / "data/test" / self.name)[::every][: self.most]
-        return [crop_to_multiple(on_white(read_image(file)), 2) for file in files]
+        return [crop_to_multiple(printed(read_image(file)), 2) for file in files]
 
     def inputs(self, condition: str) -> list[Picture]:
         """Return what is to be restored: "clean", or "4:2:0 50" for a JPEG file of that quality."""

@@ -12,12 +12,13 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from kakudai import read_image, write_image
 from kakudai.cli.main import run
 from kakudai.degrade.shrink import crop_to_multiple, shrink
+from kakudai.evaluate.sheet import as_rgb8
+from kakudai.image.alpha import on_white
 from kakudai.image.picture import Picture, Pixels
 
 REGION = 110, 80
@@ -61,15 +62,6 @@ OLD = 2
 STRENGTHS = "auto@0,auto@20,auto,auto@60,auto@90"
 
 
-def on_white(picture: Picture) -> Pixels:
-    """Return the colours of a picture as they look on white paper, (H, W, 3) uint8."""
-    color = picture.color.repeat(3, axis=2) if picture.color.shape[2] == 1 else picture.color
-    if picture.alpha is None:
-        return color
-    share = picture.alpha / 255
-    return (color * share + 255 * (1 - share)).round().astype(np.uint8)
-
-
 def region(image: Pixels, place: tuple[float, float]) -> str:
     """Return the region around a place as `compare` takes it, moved inside the picture."""
     sides = image.shape[1], image.shape[0]
@@ -81,23 +73,30 @@ def region(image: Pixels, place: tuple[float, float]) -> str:
     return ",".join(map(str, (*start, *size)))
 
 
+def compare(words: list[str]) -> None:
+    """Run `kakudai compare`, and stop where it fails."""
+    code = run(["compare", *words])
+    if code:
+        raise SystemExit(f"kakudai compare {' '.join(words)} failed with exit code {code}")
+
+
 def clean_sheet(shown: Shown, shared: Path, target: Path) -> None:
     """Shrink a picture and show what becomes of it."""
-    original = crop_to_multiple(on_white(read_image(shared / "data/test" / shown.path)), 2)
+    original = crop_to_multiple(as_rgb8(on_white(read_image(shared / "data/test" / shown.path))), 2)
     small = shrink(original, 2, "lanczos")
     with tempfile.TemporaryDirectory() as name:
         source, reference = Path(name) / f"{Path(shown.path).stem}.png", Path(name) / "original.png"
         write_image(Picture(small), source)
         write_image(Picture(original), reference)
         models = f"photo@0,art@0,{shared / 'models/waifu2x-ncnn' / WAIFU2X[shown.style]}.param"
-        words = ["compare", str(source), "--models", models, "--region", region(small, shown.place)]
-        assert run([*words, "--reference", str(reference), "-o", str(target)]) == 0
+        words = [str(source), "--models", models, "--region", region(small, shown.place)]
+        compare([*words, "--reference", str(reference), "-o", str(target)])
 
 
 def old_sheet(path: Path, target: Path) -> None:
     """Show an old JPEG file with several strengths."""
     place = region(read_image(path).color, (0.5, 0.4))
-    assert run(["compare", str(path), "--models", STRENGTHS, "--region", place, "-o", str(target)]) == 0
+    compare([str(path), "--models", STRENGTHS, "--region", place, "-o", str(target)])
 
 
 def main() -> None:

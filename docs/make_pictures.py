@@ -91,7 +91,9 @@ def compare(source: Path, models: str, region: str, name: str, *options: str) ->
     """Run `kakudai compare --models` and keep its sheet, as WebP."""
     sheet = source.with_suffix(".sheet.png")
     words = ["compare", str(source), "--models", models, "--region", region, "--background", "light", *options]
-    assert run([*words, "-o", str(sheet)]) == 0
+    code = run([*words, "-o", str(sheet)])
+    if code:
+        raise SystemExit(f"kakudai {' '.join(words)} failed with exit code {code}")
     Image.open(sheet).save(IMAGES / name, quality=92, method=6)
 
 

@@ -30,6 +30,7 @@ from kakudai.data.drawn import draw_picture
 from kakudai.data.lettering import words
 from kakudai.degrade.jpeg import jpeg
 from kakudai.degrade.noise import gaussian_noise
+from kakudai.image.alpha import on_paper
 from kakudai.image.color import luma_bt601_full
 from kakudai.image.files import read_image
 from kakudai.image.picture import Pixels
@@ -210,18 +211,12 @@ def vectors(folder: Path, rng: np.random.Generator) -> Iterator[tuple[str, str, 
         yield "vector", f"sheet {number}", np.ascontiguousarray(np.asarray(made)[:SIDE, :SIDE]), None
 
 
-def on_paper(color: Pixels, alpha: Pixels, paper: NDArray[np.int64]) -> Pixels:
-    """Lay a picture on a colour."""
-    share = alpha / 255.0
-    return (color * share + paper * (1.0 - share) + 0.5).astype(np.uint8)
-
-
 def damaged(kind: str, color: Pixels, alpha: Pixels | None, rng: np.random.Generator) -> Masked:
     """Do to a picture what the world does, each or not; only transparency is rarer in photographs than in drawings."""
     if alpha is None and rng.random() < 0.2:
         color, alpha = framed(color, CUT_OUT["photograph" if kind == "photograph" else "drawn"], rng)
     if alpha is not None and rng.random() < 0.5:
-        color, alpha = on_paper(color, alpha, np.full(3, 255)), None
+        color, alpha = on_paper(color, alpha, 255), None
     if alpha is None and rng.random() < 0.5:
         scale = float(rng.choice([0.25, 0.35, 0.5, 0.7, 1.5, 2.0]))
         size = tuple(max(16, round(length * scale)) for length in color.shape[:2])
@@ -256,7 +251,7 @@ def framed(color: Pixels, transparent: float, rng: np.random.Generator) -> Maske
     alpha = np.where(inside, 255, 0).astype(np.uint8)[..., None]
     if rng.random() < transparent:
         return color, alpha
-    return on_paper(color, alpha, np.full(3, 255)), None
+    return on_paper(color, alpha, 255), None
 
 
 def toned(color: Pixels, rng: np.random.Generator) -> Pixels:

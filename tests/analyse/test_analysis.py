@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from kakudai.analyse import Compression, analyse_picture, read_jpeg_history
-from kakudai.analyse.drawn import SMALLEST
+from kakudai.analyse.drawn import FEWEST_PIXELS
 from kakudai.degrade.jpeg import jpeg
 from kakudai.errors import KakudaiError
 from kakudai.image.files import read_image
@@ -64,9 +64,31 @@ def test_any_size_and_depth_has_an_answer(size: tuple[int, int], dtype: type) ->
             found = analyse_picture(pixels, alpha=mask)
             assert json.loads(json.dumps(found.as_json()))["width"] == size[1]
             assert found.describe()
-            too_small = size[0] * size[1] < SMALLEST or (mask is not None and not mask.any())
-            if too_small or min(size) >= 32:
+            too_small = size[0] * size[1] < FEWEST_PIXELS
+            if mask is not None and not mask.any():
+                assert found.describe() == "nothing visible"
+            elif too_small or min(size) >= 32:
                 assert found.describe().startswith("too small to tell") == too_small
+
+
+def test_of_what_nobody_sees_nothing_is_said(photograph: Pixels) -> None:
+    found = analyse_picture(jpeg(photograph, 30), alpha=np.zeros_like(photograph[..., :1]))
+    assert (found.noise, found.drawn, found.enlarged, found.grey, found.visible) == (None, None, None, None, False)
+    assert found.describe() == "nothing visible"
+    assert json.loads(json.dumps(found.as_json()))["grey"] is None
+
+
+def test_what_is_seen_beside_the_places_that_are_looked_at_is_not_denied() -> None:
+    alpha = np.zeros((2000, 2000, 1), np.uint8)
+    alpha[0, 0] = 255
+    found = analyse_picture(np.zeros((2000, 2000, 3), np.uint8), alpha=alpha)
+    assert (found.grey, found.visible) == (None, True)
+    assert found.describe() == "too small to tell"
+
+
+@pytest.mark.parametrize(("shape", "said"), [((1, 16384, 3), "too narrow to tell"), ((9, 9, 3), "too small to tell")])
+def test_narrow_pictures_are_not_called_small(shape: tuple[int, int, int], said: str) -> None:
+    assert analyse_picture(np.zeros(shape, np.uint8)).describe() == f"{said}, grey"
 
 
 def test_numbers_that_are_none_are_survived() -> None:

@@ -6,7 +6,7 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from kakudai.analyse.drawn import SMALLEST, drawn_measures, drawn_probability
+from kakudai.analyse.drawn import FEWEST_PIXELS, drawn_measures, drawn_probability
 from kakudai.analyse.sample import areas
 from kakudai.degrade.jpeg import jpeg
 from kakudai.degrade.noise import gaussian_noise
@@ -93,7 +93,7 @@ def test_hidden_pixels_are_not_looked_at(drawing: Pixels) -> None:
     other = np.where(mask > 0, drawing, noise).astype(np.uint8)
     assert drawn_measures(areas(drawing, mask)) == drawn_measures(areas(other, mask))
     few = np.zeros_like(mask)
-    few[:1, : SMALLEST - 1] = 255
+    few[:1, : FEWEST_PIXELS - 1] = 255
     assert drawn_probability(areas(drawing, few)) is None
 
 

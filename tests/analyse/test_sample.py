@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kakudai.analyse.sample import SIDE, STEP, areas, thinned
+from kakudai.analyse.sample import AREA_SIDE, STEP, areas, thinned
 
 
 def places(height: int, width: int) -> list[tuple[int, int, int, int]]:
@@ -21,7 +21,7 @@ def test_squares_lie_apart_and_in_phase(size: tuple[int, int]) -> None:
     seen = np.zeros(size, int)
     for y, x, height, width in found:
         assert y % STEP == x % STEP == 0
-        assert (height, width) == (SIDE, min(SIDE, size[1]))
+        assert (height, width) == (AREA_SIDE, min(AREA_SIDE, size[1]))
         seen[y : y + height, x : x + width] += 1
     assert seen.max() == 1
     middle = np.array([(y + height / 2, x + width / 2) for y, x, height, width in found]).mean(axis=0)
@@ -36,7 +36,7 @@ def test_small_pictures_are_looked_at_whole() -> None:
 @pytest.mark.parametrize("size", [(1025, 1025), (800, 700), (300, 200), (100, 20_000), (20, 30)])
 def test_areas_are_thinned_to_as_many_pixels_in_all(size: tuple[int, int]) -> None:
     parts = areas(np.zeros((*size, 3), np.uint8), np.zeros((*size, 1), np.uint8))
-    for side in (SIDE // 2, SIDE):
+    for side in (AREA_SIDE // 2, AREA_SIDE):
         small = thinned(parts, side)
         assert len({part.image.shape for part in small}) == 1
         pixels = sum(part.image[..., 0].size for part in small)

@@ -49,6 +49,27 @@ def test_machines_read_objects(folder: Path, capsys) -> None:
     assert found[1]["jpeg"] is None
 
 
+def test_nothing_is_said_of_a_picture_that_nobody_sees(folder: Path, capsys) -> None:
+    Image.new("RGBA", (100, 100)).save("clear.png")
+    assert run(["analyse", "clear.png"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "clear.png: 100x100, nothing visible"
+    assert [line.split(maxsplit=1)[1] for line in lines[2:]] == ["too little to tell"] * 4
+    assert run(["analyse", "clear.png", "--json"]) == 0
+    (found,) = objects(capsys)
+    assert (found["grey"], found["visible"]) == (None, False)
+
+
+def test_what_reading_could_not_keep_is_said(folder: Path, capsys) -> None:
+    frames = [Image.new("RGB", (40, 40), color) for color in ("red", "blue")]
+    frames[0].save("two.gif", save_all=True, append_images=frames[1:])
+    assert run(["analyse", "two.gif", "in/a.jpg", "--json"]) == 0
+    output = capsys.readouterr()
+    note = "only the first of 2 frames was read"
+    assert [json.loads(line)["notes"] for line in output.out.splitlines()] == [[note], []]
+    assert output.err == f"warning: two.gif: {note}\n"
+
+
 def test_a_broken_file_does_not_stop_the_rest(folder: Path, capsys) -> None:
     Path("in/0.jpg").write_bytes(Path("in/a.jpg").read_bytes()[:300])
     assert run(["analyse", "in", "nowhere.png", "--json"]) == 1

@@ -11,11 +11,10 @@ from tests.small_models import convolutional
 
 from kakudai.cli import compare_models
 from kakudai.cli.main import run
-from kakudai.evaluate.lineup import Task
-from kakudai.evaluate.wanted import Region, Wanted
+from kakudai.evaluate.wanted import Filter, Region, Task, Wanted
 from kakudai.image.files import read_image, write_image
 from kakudai.image.picture import Picture
-from kakudai.image.resize import Kernel, imresize_matlab, resize
+from kakudai.image.resize import imresize_matlab, resize
 
 
 @pytest.fixture(autouse=True)
@@ -74,8 +73,23 @@ def test_what_was_chosen_and_why_is_printed_and_drawn(monkeypatch, capsys) -> No
     ]
 
 
+def test_damage_that_comes_back_is_told_of(capsys) -> None:
+    write_image(read_image("original.png"), "photo.jpg", quality=30)
+    told = {}
+    for picture in ("small.png", "photo.jpg"):
+        for model in ("net.onnx", "family@0", "family@50"):
+            for words in ([], ["--consistent"]):
+                assert run(["compare", picture, "--models", model, *words, "--json"]) == 0
+                notes = json.loads(capsys.readouterr().out)["notes"]
+                told[picture, model, *words] = any("comes back" in note for note in notes)
+    assert [case for case, said in told.items() if said] == [
+        ("small.png", "family@50", "--consistent"),
+        *(("photo.jpg", model, "--consistent") for model in ("net.onnx", "family@0", "family@50")),
+    ]
+
+
 def test_the_notes_of_a_sheet_say_what_was_done() -> None:
-    def task(scale: float, kernel: Kernel = "bicubic") -> Task:
+    def task(scale: float, kernel: Filter = "bicubic") -> Task:
         return Task(scale, [Wanted("photo")], Region(0, 0, 9, 9), fidelity=True, kernel=kernel)
 
     published = "shrunk by bicubic as in the published protocol"
@@ -99,6 +113,9 @@ def test_pictures_of_every_kind(kind: str, capsys) -> None:
     assert run(["compare", "kind.png", "--models", "net.onnx", "--fidelity", "--consistent", "-o", "sheet.png"]) == 0
     assert ("what is transparent is shown on white" in capsys.readouterr().err) == (kind == "alpha")
     assert read_image("sheet.png").height > 300
+    assert run(["compare", "kind.png", "--models", "net.onnx", "--json"]) == 0
+    note = "kind.png: what is transparent is shown on white"
+    assert json.loads(capsys.readouterr().out)["notes"] == ([note] if kind == "alpha" else [])
 
 
 @pytest.mark.parametrize(
@@ -116,6 +133,7 @@ def test_pictures_of_every_kind(kind: str, capsys) -> None:
         (["--models", "net.onnx", "--scale", "inf", "-o", "sheet.png"], 2, "the scale is inf"),
         (["--models", "net.onnx", "--filter", "sharp", "--fidelity"], 2, "accepted are bicubic"),
         (["--models", "net.onnx", "--filter", "box"], 2, "add --fidelity or --consistent"),
+        (["--models", "net.onnx", "--shave", "2"], 2, "add --reference, or leave --shave out"),
         (["--models", "net.onnx", "--background", "pink"], 2, "accepted are dark and light"),
         (["--models", "net.onnx", "--reference", "small.png"], 2, "the reference is 80x60"),
         (["--models", "net.onnx", "--reference", "missing.png"], 1, "missing.png"),

@@ -1,6 +1,7 @@
 """`kakudai models import`, `export`, `remove`, and what `list` says of imported ones."""
 
 import json
+import re
 from pathlib import Path
 
 import onnx
@@ -37,6 +38,40 @@ def test_import_list_show_remove(folder: Path, capsys) -> None:
     assert run(["models", "remove", "mine"]) == 0
     assert run(["models", "remove", "mine"]) == 2
     assert "imported are: none" in capsys.readouterr().err
+
+
+def columns(capsys) -> dict[str, dict[str, str]]:
+    """Return the printed table: name -> heading -> cell."""
+    capsys.readouterr()
+    assert run(["models", "list"]) == 0
+    headings, _, *rows = [line for line in capsys.readouterr().out.splitlines() if line.strip()]
+    names = re.split(r"\s{2,}", headings.strip())
+    cells = [re.split(r"\s{2,}", row.strip()) for row in rows]
+    return {row[0]: dict(zip(names, row, strict=True)) for row in cells}
+
+
+def test_list_has_the_sets_of_the_cards_and_what_was_damaged(folder: Path, capsys) -> None:
+    found = columns(capsys)
+    assert [name for name in found["art-x2"] if name.endswith("dB")] == [
+        f"{name} dB" for name in ("Set5", "Set14", "BSD100", "anime", "comic")
+    ]
+    assert found["art-x2"]["Set5 dB"] == "-"
+    assert float(found["art-x2"]["anime dB"]) > 30
+    assert float(found["photo-x2"]["Set5 dB"]) > 30
+    assert found["photo-x2"]["anime dB"] == "-"
+    assert found["photo-x2"]["measured on"] == "clean"
+    assert found["photo-restore-x1"]["measured on"] == "JPEG quality 40, 4:2:0"
+    assert run(["models", "import", "theirs.onnx"]) == 0
+    assert columns(capsys)["theirs"]["measured on"] == "-"
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_card_whose_figures_make_no_sense_does_not_stop_the_list(capsys) -> None:
+    Path("odd.onnx").write_bytes(nearest(quality=json.dumps({"Set5 x2": {"psnr": "much"}, "Own x3": {}, "Own": {}})))
+    assert run(["models", "import", "odd.onnx"]) == 0
+    found = columns(capsys)["odd"]
+    assert (found["Set5 dB"], found["measured on"]) == ("?", "?")
+    assert not any(name.startswith("Own") for name in found)
 
 
 def test_list_goes_on_where_an_imported_model_is_broken(folder: Path, capsys) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from tests.small_models import nearest
 
 from kakudai import __version__
@@ -228,6 +229,18 @@ def test_compare_takes_grey_with_rgb_and_says_that_alpha_is_not_compared(folder:
     output = capsys.readouterr()
     assert json.loads(output.out)["pictures"][0]["rgb_ssim"] == 1.0
     assert "warning: rgba.png: transparency is not compared" in output.err
+
+
+def test_compare_says_what_reading_could_not_keep(folder: Path, capsys) -> None:
+    frames = [Image.new("RGB", (40, 40), color) for color in ("red", "blue")]
+    frames[0].save("two.gif", save_all=True, append_images=frames[1:])
+    Image.new("CMYK", (40, 40)).save("ink.jpg")
+    assert run(["compare", "two.gif", "ink.jpg", "--reference", "two.gif", "--json"]) == 0
+    output = capsys.readouterr()
+    notes = json.loads(output.out)["notes"]
+    assert notes.count("two.gif: only the first of 2 frames was read") == 1
+    assert "ink.jpg: CMYK was converted" in notes[-1]
+    assert output.err.splitlines() == [f"warning: {note}" for note in notes]
 
 
 def test_doctor(capsys) -> None:

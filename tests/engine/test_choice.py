@@ -10,7 +10,7 @@ from kakudai.analyse import Compression, areas, find_compression, read_jpeg_hist
 from kakudai.data.drawn import draw_picture
 from kakudai.degrade.strength import strength_of_quality
 from kakudai.engine import choice
-from kakudai.engine.choice import CLEAN_QUALITY, GRAIN, choose, strength_of
+from kakudai.engine.choice import CLEAN_NOISE, CLEAN_QUALITY, choose, strength_of
 from kakudai.image.files import read_image
 from kakudai.image.picture import Picture
 
@@ -99,7 +99,7 @@ def test_strengths_add_up_as_errors_do() -> None:
     compression = Compression(read_jpeg_history(data.getvalue()))
     assert strength_of(compression, None) == (45, "JPEG quality 50, 4:2:0")
     assert strength_of(compression, 20.0) == (67, "JPEG quality 50, 4:2:0, noise 20")
-    assert strength_of(Compression(), GRAIN) == (0, "clean")
+    assert strength_of(Compression(), CLEAN_NOISE) == (0, "clean")
 
 
 def test_nothing_is_looked_at_that_is_not_asked(drawing, monkeypatch) -> None:

@@ -14,8 +14,8 @@ from tests.small_models import convolutional, nearest
 from kakudai.engine.upscaler import Upscaler
 from kakudai.errors import ModelNotFound, UsageError
 from kakudai.evaluate import lineup
-from kakudai.evaluate.lineup import Task, difference, line_up, on_white
-from kakudai.evaluate.wanted import Region, Wanted, parse_models, parse_region
+from kakudai.evaluate.lineup import line_up
+from kakudai.evaluate.wanted import Region, Task, Wanted, parse_models, parse_region
 from kakudai.image.files import read_image
 from kakudai.image.picture import Picture, Pixels
 from kakudai.image.resize import imresize_matlab, resize
@@ -72,7 +72,7 @@ def test_networks_that_see_everything_get_everything(tmp_path: Path) -> None:
 def test_the_corner_suits_networks_that_want_multiples(tmp_path: Path) -> None:
     (tmp_path / "net.onnx").write_bytes(nearest(multiple="8"))
     task = Task(2, [Wanted(str(tmp_path / "net.onnx"))], Region(45, 37, 8, 8))
-    area = lineup.Bench(pixels(), task)._area(8, 8)
+    area = lineup.Lineup(pixels(), task)._area(8, 8)
     assert (area.left % 8, area.top % 8, area.width % 8, area.height % 8) == (0, 0, 0, 0)
 
 
@@ -220,24 +220,6 @@ def test_a_strength_that_the_chosen_style_lacks_is_named(monkeypatch) -> None:
     assert error.value.hint == "leave @40 out, or name another model"
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
-def test_transparent_pictures_are_seen_on_white(dtype: type) -> None:
-    white = {np.uint8: 255, np.uint16: 65535, np.float32: 1.0}[dtype]
-    color = np.array([[[0.2], [0.5], [0.25], [0.1]]]) * white
-    alpha = np.array([[[1.0], [1.0], [0.5], [0.0]]]) * white
-    color, alpha = (np.floor(array) if white > 1 else array for array in (color, alpha))
-    seen = on_white(Picture(color.astype(dtype), alpha.astype(dtype)))
-    assert seen.dtype == dtype
-    assert (seen[0, :2] == color[0, :2].astype(dtype)).all()
-    assert seen[0, 2, 0] == pytest.approx(0.625 * white, rel=4e-3)
-    assert seen[0, 3, 0] == white
-    if dtype == np.float32:
-        color[0, 3] = np.inf
-        assert on_white(Picture(color.astype(dtype), alpha.astype(dtype)))[0, 3, 0] == 1.0
-    opaque = color.astype(dtype)
-    assert on_white(Picture(opaque)) is opaque
-
-
 def test_restoring_keeps_the_size_and_is_compared_with_the_input(tmp_path: Path) -> None:
     folder = str(make_family(tmp_path / "family", "noise1"))
     entries, _ = line_up(Picture(pixels()), Task(1, [Wanted(folder, 50)], Region(10, 10, 20, 20), fidelity=True))
@@ -325,13 +307,3 @@ def test_regions_are_read() -> None:
 def test_regions_that_are_none(text: str) -> None:
     with pytest.raises(UsageError, match="region"):
         parse_region(text, 6, 4)
-
-
-def test_the_difference_is_in_levels_and_local() -> None:
-    a = np.full((40, 40, 3), 100, np.uint8)
-    b = a.copy()
-    b[30:, 30:] += 20
-    change = difference(a, b, 1.0)
-    assert change[39, 39] == pytest.approx(20, abs=0.01)
-    assert not change[:20, :20].any()
-    np.testing.assert_allclose(difference(a / np.float32(255), b / np.float32(255), 1.0), change, atol=1e-3)

@@ -5,7 +5,7 @@ import pytest
 
 from kakudai.errors import UsageError
 from kakudai.evaluate import lineup_sheet
-from kakudai.evaluate.lineup import Entry
+from kakudai.evaluate.lineup_entry import Entry
 from kakudai.evaluate.lineup_sheet import (
     CAPTION,
     EDGE,

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kakudai.image.alpha import SOLID, bleed
-from kakudai.image.picture import Pixels
+from kakudai.image.alpha import SOLID, bleed, on_paper, on_white
+from kakudai.image.picture import Picture, Pixels
 
 
 def disc(size: int = 64, dtype: str = "uint8") -> tuple[Pixels, Pixels]:
@@ -78,3 +78,35 @@ def test_twelve_megapixels_take_seconds() -> None:
     bleed(color, alpha, 32)
     seconds = time.process_time() - start
     assert seconds < 10, f"{seconds:.1f} s"
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_transparent_pictures_are_seen_on_white(dtype: type) -> None:
+    white = {np.uint8: 255, np.uint16: 65535, np.float32: 1.0}[dtype]
+    color = np.array([[[0.2], [0.5], [0.25], [0.1]]]) * white
+    alpha = np.array([[[1.0], [1.0], [0.5], [0.0]]]) * white
+    color, alpha = (np.floor(array) if white > 1 else array for array in (color, alpha))
+    seen = on_white(Picture(color.astype(dtype), alpha.astype(dtype)))
+    assert seen.dtype == dtype
+    assert (seen[0, :2] == color[0, :2].astype(dtype)).all()
+    assert seen[0, 2, 0] == pytest.approx(0.625 * white, rel=4e-3)
+    assert seen[0, 3, 0] == white
+    if dtype == np.float32:
+        color[0, 3] = np.inf
+        assert on_white(Picture(color.astype(dtype), alpha.astype(dtype)))[0, 3, 0] == 1.0
+    opaque = color.astype(dtype)
+    assert on_white(Picture(opaque)) is opaque
+
+
+def test_what_is_laid_on_paper_is_rounded_to_the_nearest_level() -> None:
+    """All colours under all alphas, beside whole numbers: no level of 8 bits lies halfway between two."""
+    color, alpha = (array.astype(np.uint8)[..., None] for array in np.mgrid[:256, :256])
+    for paper in (255, 100):
+        exact = color.astype(int) * alpha + paper * (255 - alpha.astype(int))
+        assert (on_paper(color, alpha, paper) == (2 * exact + 255) // 510).all()
+    assert (on_white(Picture(color, alpha)) == on_paper(color, alpha, 255)).all()
+
+
+def test_paper_may_have_a_colour() -> None:
+    color, clear = np.full((1, 1, 3), 9, np.uint8), np.zeros((1, 1, 1), np.uint8)
+    assert on_paper(color, clear, np.array([1, 2, 3])).tolist() == [[[1, 2, 3]]]

@@ -4,16 +4,17 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from kakudai.analyse.compression import Compression, find_compression
-from kakudai.analyse.drawn import drawn_probability
+from kakudai.analyse.drawn import TINY, drawn_probability, visible_pixels
 from kakudai.analyse.enlarged import enlarged_by
 from kakudai.analyse.grey import is_grey
 from kakudai.analyse.jpeg_file import JpegHistory
 from kakudai.analyse.noise import noise_level
+from kakudai.analyse.quantisation import BLOCK
 from kakudai.analyse.sample import areas
 from kakudai.image.picture import Pixels
 
-GRAIN = 1.5
-"""Noise below this is not worth a word: rounding and texture come near it."""
+WORTH_SAYING = 1.5
+"""Noise from which it is worth a word, in levels of 255: rounding and texture come near it."""
 
 SURE = 0.9
 """Probability from which "likely" is left out."""
@@ -29,8 +30,9 @@ class Analysis:
         compression: What JPEG did to it.
         noise: Standard deviation of the noise of a channel, in levels of 255; None if too little can be seen.
         drawn: How likely it is that it was drawn and not photographed, 0 to 1; None if too little can be seen.
-        enlarged: By about how much it was enlarged before; 1.0 not at all; None if it is too small to tell.
-        grey: All channels say the same, whether the file has one or three.
+        enlarged: By about how much it was enlarged before; 1.0 not at all; None if too little can be seen.
+        grey: All channels say the same, whether the file has one or three; None if nothing can be seen.
+        visible: Something can be seen: alpha is not 0 everywhere.
     """
 
     width: int
@@ -39,7 +41,8 @@ class Analysis:
     noise: float | None
     drawn: float | None
     enlarged: float | None
-    grey: bool
+    grey: bool | None
+    visible: bool = True
 
     def as_json(self) -> dict[str, Any]:
         """Return what JSON can hold, rounded to what is known; what JPEG did stands beside the rest."""
@@ -56,14 +59,17 @@ class Analysis:
         return ", ".join(word for word in (self._kind(), *compression, *self._rest()) if word)
 
     def _kind(self) -> str:
+        if not self.visible:
+            return "nothing visible"
         if self.drawn is None:
-            return "too small to tell"
+            narrow = min(self.width, self.height) < BLOCK and self.width * self.height >= TINY
+            return "too narrow to tell" if narrow else "too small to tell"
         kind, sure = ("drawn", self.drawn) if self.drawn > 0.5 else ("photograph", 1.0 - self.drawn)
         return kind if sure >= SURE else f"probably {'a ' if kind == 'photograph' else ''}{kind}"
 
     def _rest(self) -> list[str]:
         return [
-            f"noise {self.noise:.1f}" if self.noise is not None and self.noise >= GRAIN else "",
+            f"noise {self.noise:.1f}" if self.noise is not None and self.noise >= WORTH_SAYING else "",
             f"enlarged before, about {self.enlarged:g}x" if self.enlarged is not None and self.enlarged > 1.0 else "",
             "grey" if self.grey else "",
         ]
@@ -90,5 +96,6 @@ def analyse_picture(pixels: Pixels, jpeg: JpegHistory | None = None, alpha: Pixe
         noise=noise_level(parts),
         drawn=drawn_probability(parts),
         enlarged=enlarged_by(parts, compression.grid.phases if compression.grid else ()),
-        grey=is_grey(parts),
+        grey=is_grey(parts) if visible_pixels(parts) else None,
+        visible=alpha is None or bool(alpha.any()),
     )

@@ -12,14 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kakudai.analyse.halving import colour_of
-from kakudai.analyse.quantisation import quality_of
+from kakudai.analyse.quantisation import BLOCK, quality_of
 from kakudai.analyse.requantised import STRONGER, earlier_quality, earlier_quality_elsewhere
-from kakudai.analyse.sample import SIDE, Area
+from kakudai.analyse.sample import AREA_SIDE, Area
 from kakudai.analyse.steps import LIKELY, Steps, likeliest_steps
 from kakudai.analyse.transform import Phase, coefficients, squares, vanished_shares
-
-SQUARE = 64
-"""Pixels of a square."""
 
 CONTRAST = 0.01
 """By how much more of the coefficients must vanish at the grid than at any other place; clean pictures reach 0.006,
@@ -35,13 +32,13 @@ multiples of something whatever was done to them; transforms leave more."""
 ENOUGH = 600
 """Squares that are wanted, even if pixels in them are cut off."""
 
-FEWEST = 4
+FEWEST_SQUARES = 4
 """Squares that are needed."""
 
-MOST = 6000
+MOST_SQUARES = 6000
 """Squares that are looked at."""
 
-LOWEST = 5
+LOWEST_QUALITY = 5
 """Quality below which pixels alone are not believed: nearly all steps are 255 there, few coefficients reach one, and a
 soft dot on black looks like that."""
 
@@ -94,7 +91,7 @@ def find_grid(areas: Sequence[Area], stated: NDArray[np.int64] | None = None) ->
     lumas = [_hidden_as_nan(area) for area in areas]
     shares = vanished_shares(lumas)
     order = np.argsort(-shares.ravel(), kind="stable")
-    top, left = divmod(int(order[0]), 8)
+    top, left = divmod(int(order[0]), BLOCK)
     contrast = float(shares.ravel()[order[0]] - shares.ravel()[order[1]])
     grid = _grid_at((top, left), areas, lumas, stated, stands_out=contrast > CONTRAST)
     if grid is None and (top, left) != (0, 0):
@@ -112,17 +109,17 @@ def _grid_at(
 ) -> Grid | None:
     """Return the grid that begins at a row and a column, or None where the coefficients do not speak for one."""
     cut, lost = _telling_squares(areas, lumas, phase)
-    if len(cut) < FEWEST or (lost and not stands_out):
+    if len(cut) < FEWEST_SQUARES or (lost and not stands_out):
         return None
     found = coefficients(cut)
     own = stated if phase == (0, 0) else None
     steps = likeliest_steps(found, own, cut_off=lost)
-    if stated is None and steps.quality < LOWEST:
+    if stated is None and steps.quality < LOWEST_QUALITY:
         return None
     if steps.evidence <= (LIKELY if stands_out else CERTAIN) * len(found):
         return None
     if own is not None and steps.table.mean() <= STRONGER * own.mean():  # the file's own, seen a little wrongly
-        steps = Steps(quality_of(own.reshape(8, 8), "luma")[0], own, steps.evidence)
+        steps = Steps(quality_of(own.reshape(BLOCK, BLOCK), "luma")[0], own, steps.evidence)
     colour = colour_of(areas, phase) if stated is None else None
     grid = Grid(phase[1], phase[0], steps.quality, *((colour.chroma, colour.quality) if colour else ()))
     return _with_earlier(grid, found, steps, lumas)
@@ -154,19 +151,19 @@ def _telling_squares(
     Shape: (n, 8, 8). Those with cut-off pixels are taken only where there are not enough others.
     """
     cut = np.concatenate([squares(luma, phase) for luma in lumas])
-    clipped = np.concatenate([squares(area.lost, phase) for area in areas]).reshape(-1, SQUARE).sum(axis=1)
+    clipped = np.concatenate([squares(area.lost, phase) for area in areas]).reshape(-1, BLOCK * BLOCK).sum(axis=1)
     telling = np.flatnonzero(_change(cut) > FLAT)
     telling = telling[_tones(cut[telling]) >= TONES]
     telling = telling[np.argsort(clipped[telling], kind="stable")]
     whole = int((clipped[telling] == 0).sum())
-    if whole > MOST:
-        return cut[telling[np.linspace(0, whole - 1, MOST).astype(np.intp)]], False
+    if whole > MOST_SQUARES:
+        return cut[telling[np.linspace(0, whole - 1, MOST_SQUARES).astype(np.intp)]], False
     return cut[telling[: max(whole, ENOUGH)]], whole < min(ENOUGH, len(telling))
 
 
 def _tones(cut: NDArray[np.float32]) -> NDArray[np.intp]:
     """Count the levels in each square. Shape: (n, 8, 8) -> (n,)."""
-    ordered = np.sort(cut.reshape(-1, SQUARE), axis=1)
+    ordered = np.sort(cut.reshape(-1, BLOCK * BLOCK), axis=1)
     result: NDArray[np.intp] = 1 + np.count_nonzero(np.diff(ordered, axis=1), axis=1)
     return result
 
@@ -174,16 +171,17 @@ def _tones(cut: NDArray[np.float32]) -> NDArray[np.intp]:
 def _change(cut: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the mean difference of neighbours, down and across added. Shape: (n, 8, 8) -> (n,)."""
     down, across = np.abs(np.diff(cut, axis=1)), np.abs(np.diff(cut, axis=2))
-    result: NDArray[np.float32] = down.reshape(-1, 56).mean(axis=1) + across.reshape(-1, 56).mean(axis=1)
+    pairs = BLOCK * (BLOCK - 1)
+    result: NDArray[np.float32] = down.reshape(-1, pairs).mean(axis=1) + across.reshape(-1, pairs).mean(axis=1)
     return result
 
 
 def _liveliest(lumas: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     """Return the square part in which most happens, from a multiple of 8 pixels on. Shape: (256, 256) or less."""
     parts = [
-        luma[top : top + SIDE, left : left + SIDE]
+        luma[top : top + AREA_SIDE, left : left + AREA_SIDE]
         for luma in lumas
-        for top in range(0, max(1, luma.shape[0] - SIDE // 2), SIDE)
-        for left in range(0, max(1, luma.shape[1] - SIDE // 2), SIDE)
+        for top in range(0, max(1, luma.shape[0] - AREA_SIDE // 2), AREA_SIDE)
+        for left in range(0, max(1, luma.shape[1] - AREA_SIDE // 2), AREA_SIDE)
     ]
     return max(parts, key=lambda part: float(np.abs(np.diff(np.nan_to_num(part), axis=1)).sum()))

@@ -14,13 +14,15 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
-from kakudai.analyse.sample import SIDE, Area, thinned
+from kakudai.analyse.quantisation import BLOCK
+from kakudai.analyse.sample import AREA_SIDE, Area, thinned
 from kakudai.analyse.transform import squares
+from kakudai.image.color import LUMA_BT601
 
-SIZES = {1: SIDE // 2, 2: SIDE, 4: SIDE}
+SIZES = {1: AREA_SIDE // 2, 2: AREA_SIDE, 4: AREA_SIDE}
 """Pixels, on a side, of which the mean is taken first -> side of the squares that are looked at in large pictures."""
 
-SMALLEST = 128
+FEWEST_PIXELS = 128
 """Visible pixels that are needed."""
 
 TINY = 1024
@@ -33,22 +35,17 @@ less, of photographs shrunk to that size 1 or 2 %. What has more may be anything
 ICON = 0.95
 """Probability that is told of a tiny picture with few colours, or with transparent parts."""
 
-SQUARE = 8
-"""Side of the squares whose contrast and edges are measured, in pixels."""
-
-LIVELY = 24.0
+EDGE_LEVELS = 24.0
 """Levels between the darkest and the lightest pixel of a square in which there is an edge."""
 
 LINE = 2
 """Lines of up to twice as many pixels across are seen as ink."""
 
-LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-
 
 def drawn_probability(areas: Sequence[Area]) -> float | None:
     """Return how likely it is that the picture was drawn, 0 to 1; None where there is too little of it to tell."""
     visible = visible_pixels(areas)
-    if visible < SMALLEST:
+    if visible < FEWEST_PIXELS:
         return None
     if visible < TINY:
         return ICON if _is_icon(areas) else None
@@ -100,7 +97,7 @@ def drawn_measures(areas: Sequence[Area]) -> dict[str, float] | None:
     measures: dict[str, float] = {}
     for size, side in SIZES.items():
         planes, seen = _shrunk(thinned(areas, side), size)
-        if min(planes.shape[2:]) >= SQUARE and seen.any():
+        if min(planes.shape[2:]) >= BLOCK and seen.any():
             measures = dict(_measures(planes, seen))
         found |= {f"{name}_{size}": value for name, value in measures.items()}
     return found if measures else None
@@ -125,19 +122,19 @@ def _shrunk(areas: Sequence[Area], size: int) -> tuple[NDArray[np.float32], NDAr
 
 def _measures(planes: NDArray[np.float32], seen: NDArray[np.bool_]) -> Iterator[tuple[str, float]]:
     """Yield the measures of one size, by name. Shape: planes (3, n, h, w), seen (n, h, w)."""
-    luma = np.tensordot(LUMA, planes, 1)
+    luma = np.tensordot(np.array(LUMA_BT601, np.float32), planes, 1)
     steps = _steps(planes, seen)
     yield from _percentiles("strong", np.ptp(planes[:, seen][:, ::5], axis=0), (50, 90))
     yield "steps_none", _share(steps < 0.5)
     yield from _percentiles("steps", steps[::4], (25, 50, 75, 90))
     yield from _ink(luma, seen)
-    cut = np.concatenate([squares(plane, (0, 0)) for plane in luma]).reshape(-1, SQUARE * SQUARE)
+    cut = np.concatenate([squares(plane, (0, 0)) for plane in luma]).reshape(-1, BLOCK * BLOCK)
     whole = np.concatenate([squares(plane, (0, 0)) for plane in seen]).reshape(len(cut), -1).all(axis=1)
     cut = cut[whole]
     yield from _percentiles("contrast", cut.std(axis=1), (10, 25, 50, 75))
     reach = cut.max(axis=1) - cut.min(axis=1) if len(cut) else np.zeros(0, np.float32)
-    yield "lively", _share(reach > LIVELY)
-    yield from _edges(cut[reach > LIVELY], reach[reach > LIVELY, None])
+    yield "lively", _share(reach > EDGE_LEVELS)
+    yield from _edges(cut[reach > EDGE_LEVELS], reach[reach > EDGE_LEVELS, None])
 
 
 def _share(which: NDArray[np.bool_]) -> float:
@@ -166,7 +163,7 @@ def _ink(luma: NDArray[np.float32], seen: NDArray[np.bool_]) -> Iterator[tuple[s
         filled = _around(_around(luma, np.maximum), np.minimum)
         dark = (filled - luma[:, inside, inside])[seen[:, inside, inside]]
     yield "dark", float(np.log2(1.0 + (dark.mean() if dark.size else 0.0)))
-    yield "dark_lines", _share(dark > LIVELY)
+    yield "dark_lines", _share(dark > EDGE_LEVELS)
 
 
 def _around(luma: NDArray[np.float32], extreme: np.ufunc) -> NDArray[np.float32]:
@@ -181,9 +178,9 @@ def _around(luma: NDArray[np.float32], extreme: np.ufunc) -> NDArray[np.float32]
 def _edges(cut: NDArray[np.float32], reach: NDArray[np.float32]) -> Iterator[tuple[str, float]]:
     """Yield what edges look like: squares (n, 64) in which there are some, and their ranges (n, 1)."""
     if not len(cut):
-        cut, reach = np.zeros((1, SQUARE * SQUARE), np.float32), np.ones((1, 1), np.float32)
+        cut, reach = np.zeros((1, BLOCK * BLOCK), np.float32), np.ones((1, 1), np.float32)
     unit = (cut - cut.min(axis=1, keepdims=True)) / reach
-    grid = unit.reshape(-1, SQUARE, SQUARE)
+    grid = unit.reshape(-1, BLOCK, BLOCK)
     down, across = np.abs(np.diff(grid, axis=1)[:, :, :-1]), np.abs(np.diff(grid, axis=2)[:, :-1])
     yield "quiet", _share(np.maximum(down, across) < 0.03)
     light = unit > 0.5

@@ -12,21 +12,24 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from kakudai.analyse.quantisation import SIDE
+from kakudai.analyse.quantisation import BLOCK
 from kakudai.analyse.sample import Area
 from kakudai.analyse.transform import Phase
 
-SMALLEST = 64
+SMALLEST_SIDE = 64
 """Least side of a picture in which a line can be seen."""
 
 BINS = 1024
 """Frequencies per cycle."""
 
-LOWEST = 0.18
+LOWEST_FREQUENCY = 0.18
 """Lowest frequency that is searched, in cycles per pixel: of an enlargement by 5.5, or 1.22."""
 
 STANDS_OUT = 6.0
 """How many times the median of the spectrum the line must be, in the mean of rows and columns."""
+
+AROUND = 6
+"""Bins on either side of a line of JPEG that belong to it."""
 
 OF_JPEG = {128: 1e9, 256: 12.0, 384: 1e9, 512: 12.0}
 """Frequency in bins -> how much it must stand out where there is a grid, whose squares of 8 pixels have lines there."""
@@ -34,40 +37,50 @@ OF_JPEG = {128: 1e9, 256: 12.0, 384: 1e9, 512: 12.0}
 EDGE = 20.0
 """Differences count no more than this, in levels, so that one edge does not outshine all columns."""
 
+NEIGHBOURS = 4
+"""Columns on either side over which the mean is taken that a column is compared with: livelier places do not count."""
+
+TWOFOLD = 0.2
+"""How near the two enlargements that share a line must be to be called 2, where both meet."""
+
+FULL, VOID = 0.35, 0.75
+"""Frequencies, in cycles per pixel of the picture before, that an enlarged one still has, and that it lacks."""
+
 EMPTY = 13.0
-"""Decibels from 0.35/s to 0.75/s cycles per pixel by which power falls in a picture enlarged by s; others: 4 to 10."""
+"""Decibels by which power falls from one to the other in a picture that was enlarged so much; in others 4 to 10."""
 
 
 def enlarged_by(areas: Sequence[Area], grids: Sequence[Phase] = ()) -> float | None:
-    """Return by about how much the picture was enlarged; 1.0 where it was not; None where it is too small to tell.
+    """Return by about how much the picture was enlarged; 1.0 where it was not; None where too little is seen.
 
     Args:
         areas: Parts of the picture.
         grids: Row and column where each grid of JPEG begins that was found: their edges are left out.
     """
-    lumas = [_visible(area) for area in areas if min(area.image.shape[:2]) >= SMALLEST]
+    parts = [area for area in areas if min(area.image.shape[:2]) >= SMALLEST_SIDE]
+    lumas = [_visible(area) for area in parts if area.visible is None or area.visible.any()]
     if not lumas:
         return None
     across, down = (np.mean([_line_spectrum(luma, axis, grids) for luma in lumas], axis=0) for axis in (1, 0))
     both = np.sqrt(across * down)
-    first = int(LOWEST * BINS)
+    first = int(LOWEST_FREQUENCY * BINS)
     needed = np.full(len(both), STANDS_OUT)
     for place, much in OF_JPEG.items() if grids else ():
-        needed[place - 6 : place + 7] = much
+        needed[place - AROUND : place + AROUND + 1] = much
     place = first + int((both / needed)[first:].argmax())
     if both[place] < needed[place]:
         return 1.0
     frequency = place / BINS
     large, small = 1.0 / frequency, 1.0 / (1.0 - frequency)
-    if large - small < 0.2:
+    if large - small < TWOFOLD:
         return 2.0
-    return round(large if _fall(lumas, 0.35 / large, 0.75 / large) > EMPTY else small, 2)
+    return round(large if _fall(lumas, FULL / large, VOID / large) > EMPTY else small, 2)
 
 
 def _visible(area: Area) -> NDArray[np.float32]:
     """Return luma, but its mean where nothing is to be seen. Shape: (h, w)."""
     luma = area.luma
-    if area.visible is None or not area.visible.any():
+    if area.visible is None:
         return luma
     return np.where(area.visible, luma, luma[area.visible].mean())
 
@@ -79,14 +92,15 @@ def _line_spectrum(luma: NDArray[np.float32], axis: int, grids: Sequence[Phase])
     """
     profile = np.minimum(np.abs(np.diff(luma, axis=axis)), EDGE).mean(axis=1 - axis).astype(np.float64)
     for grid in grids:
-        edges = np.arange((grid[axis] - 1) % SIDE, len(profile) - 1, SIDE)
+        edges = np.arange((grid[axis] - 1) % BLOCK, len(profile) - 1, BLOCK)
         edges = edges[edges > 0]
         profile[edges] = 0.5 * (profile[edges - 1] + profile[edges + 1])
-    around = np.convolve(np.pad(profile, 4, mode="reflect"), np.full(9, 1 / 9), "valid")
+    width = 2 * NEIGHBOURS + 1
+    around = np.convolve(np.pad(profile, NEIGHBOURS, mode="reflect"), np.full(width, 1 / width), "valid")
     wave = np.clip(profile / (around + 1e-3) - 1.0, -1.0, 1.0)
     spectrum = np.abs(np.fft.rfft((wave - wave.mean()) * np.hanning(len(wave)), max(BINS, len(wave))))
     spectrum = np.interp(np.arange(BINS // 2 + 1) / BINS, np.linspace(0, 0.5, len(spectrum)), spectrum)
-    middle = float(np.median(spectrum[int(LOWEST * BINS) :]))
+    middle = float(np.median(spectrum[int(LOWEST_FREQUENCY * BINS) :]))
     return spectrum / middle if middle > 1e-9 else np.ones_like(spectrum)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kakudai.analyse.quantisation import SIDE
+from kakudai.analyse.quantisation import BLOCK
 from kakudai.analyse.sample import Area
 
 TOLERANCE = 3.0
@@ -20,10 +20,10 @@ def is_grey(areas: Sequence[Area]) -> bool:
 
 
 def _is_grey(area: Area) -> bool:
-    if area.image.shape[2] == 1:
+    if area.channels == 1:
         return True
     image = area.image if area.visible is None else np.where(area.visible[..., None], area.image, 0.0)
-    rows, columns = (np.arange(0, size, SIDE) for size in image.shape[:2])
+    rows, columns = (np.arange(0, size, BLOCK) for size in image.shape[:2])
     sums = np.add.reduceat(np.add.reduceat(image, rows, axis=0), columns, axis=1)
     heights = np.diff(np.append(rows, image.shape[0]))[:, None]
     widths = np.diff(np.append(columns, image.shape[1]))[None]

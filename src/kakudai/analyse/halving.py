@@ -11,7 +11,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from kakudai.analyse.quantisation import SIDE, tables
+from kakudai.analyse.quantisation import BLOCK, tables
 from kakudai.analyse.sample import Area
 from kakudai.analyse.steps import HIGHEST, ROUNDED, evidence
 from kakudai.analyse.transform import Phase, coefficients, squares
@@ -19,13 +19,13 @@ from kakudai.analyse.transform import Phase, coefficients, squares
 NAMES = {(2, 2): "4:2:0", (1, 2): "4:2:2", (2, 1): "4:4:0", (1, 1): "4:4:4"}
 """Rows and columns that share one colour -> what that is called."""
 
-LIVELY = 3.0
+LIVELY_COLOUR = 3.0
 """Least difference of colour in squares that are looked at, in levels."""
 
-MOST = 1500
+SQUARES_PER_PLANE = 1500
 """Squares of each plane of an area."""
 
-LEAST = 60.0
+COLOUR_EVIDENCE = 60.0
 """Evidence, in natural logarithms, that is needed to tell."""
 
 AHEAD = 1.3
@@ -55,17 +55,17 @@ def colour_of(areas: Sequence[Area], phase: Phase) -> Colour | None:
         phase: Row and column where JPEG's grid begins.
     """
     top, left = phase
-    whole = [area for area in areas if area.image.shape[2] == 3]
+    whole = [area for area in areas if area.channels == 3]
     planes = [plane[top:, left:] for area in whole for plane in _chroma_planes(area)]
     lost = [area.lost[top:, left:] for area in whole for _ in range(2)]
     found = []
     for factors, name in NAMES.items():
         halves = [_undoubled(_undoubled(plane, factors[0]).T, factors[1]).T for plane in planes]
         masks = [_any(_any(mask, factors[0]).T, factors[1]).T for mask in lost]
-        down, across = ([0, SIDE // 2] if factor == 2 else [0] for factor in factors)
+        down, across = ([0, BLOCK // 2] if factor == 2 else [0] for factor in factors)
         found.append(max((*_weigh(halves, masks, start), name) for start in product(down, across)))
     (second, _, _), (weight, quality, name) = sorted(found)[-2:]
-    return Colour(name, quality) if weight > max(LEAST, AHEAD * second) else None
+    return Colour(name, quality) if weight > max(COLOUR_EVIDENCE, AHEAD * second) else None
 
 
 def _chroma_planes(area: Area) -> Iterator[NDArray[np.float32]]:
@@ -94,13 +94,13 @@ def _any(mask: NDArray[np.bool_], factor: int) -> NDArray[np.bool_]:
 
 def _weigh(planes: Sequence[NDArray[np.float32]], lost: Sequence[NDArray[np.bool_]], start: Phase) -> tuple[float, int]:
     """Return the evidence that planes were quantised on a grid, and the quality. The mean of squares has no voice."""
-    kept = [np.empty((0, SIDE, SIDE), np.float32)]
+    kept = [np.empty((0, BLOCK, BLOCK), np.float32)]
     for plane, mask in zip(planes, lost, strict=True):
         cut = squares(plane, start)
-        flat = cut.reshape(-1, SIDE * SIDE)
-        telling = (flat.max(axis=1) - flat.min(axis=1) > LIVELY) & ~squares(mask, start).any(axis=(1, 2))
-        kept.append(cut[telling][:MOST])
+        flat = cut.reshape(-1, BLOCK * BLOCK)
+        telling = (flat.max(axis=1) - flat.min(axis=1) > LIVELY_COLOUR) & ~squares(mask, start).any(axis=(1, 2))
+        kept.append(cut[telling][:SQUARES_PER_PLANE])
     seen = evidence(coefficients(np.concatenate(kept)), ROUNDED)
     seen[0] = 0.0
-    totals = seen[np.arange(SIDE * SIDE), tables("chroma").reshape(100, -1)[:HIGHEST] - 1].sum(axis=1)
+    totals = seen[np.arange(BLOCK * BLOCK), tables("chroma").reshape(100, -1)[:HIGHEST] - 1].sum(axis=1)
     return float(totals.max()), int(totals.argmax()) + 1

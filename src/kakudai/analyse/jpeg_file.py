@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kakudai.analyse.quantisation import SIDE, quality_of, zigzag
+from kakudai.analyse.quantisation import BLOCK, quality_of, zigzag
 from kakudai.image.containers import FRAMES, TABLES, jpeg_segments, jpeg_tables
 
 PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
@@ -102,7 +102,7 @@ def _tables(body: bytes) -> dict[int, NDArray[np.int64]]:
             break
         steps = np.empty(64, np.int64)
         steps[zigzag()] = np.frombuffer(body, ">u2" if wide else "u1", 64, offset=1)
-        found[number] = steps.reshape(SIDE, SIDE)
+        found[number] = steps.reshape(BLOCK, BLOCK)
         body = body[1 + size :]
     return found
 

@@ -45,7 +45,7 @@ def noise_level(areas: Sequence[Area]) -> float | None:
     Convention: the root of the mean over channels of the variance. Noise that is not white (enlarged, or compressed
     since) counts as little as its weakest part.
     """
-    channels = areas[0].image.shape[2]
+    channels = areas[0].channels
     step = max(1, int(np.sqrt(sum(area.image.shape[0] * area.image.shape[1] for area in areas) / WANTED)))
     variances = [_variance([_patches(area, channel, step) for area in areas]) for channel in range(channels)]
     known = [variance for variance in variances if variance is not None]

@@ -4,15 +4,16 @@ Quality is a number of libjpeg: it scales two tables from the standard's annex. 
 in Photoshop and in cameras; their tables get the quality of the libjpeg table that is most like them.
 """
 
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-SIDE = 8
+BLOCK = 8
 """Rows and columns of the squares that JPEG transforms."""
 
-_LUMA = """
+STANDARD = {
+    "luma": """
 16 11 10 16  24  40  51  61
 12 12 14 19  26  58  60  55
 14 13 16 24  40  57  69  56
@@ -21,39 +22,41 @@ _LUMA = """
 24 35 55 64  81 104 113  92
 49 64 78 87 103 121 120 101
 72 92 95 98 112 100 103  99
-"""
-_CHROMA = (
-    """
+""",
+    "chroma": """
 17 18 24 47 99 99 99 99
 18 21 26 66 99 99 99 99
 24 26 56 99 99 99 99 99
 47 66 99 99 99 99 99 99
-"""
-    + "99 " * 32
-)
-
-STANDARD: dict[str, NDArray[np.int64]] = {
-    name: np.array(text.split(), np.int64).reshape(SIDE, SIDE) for name, text in (("luma", _LUMA), ("chroma", _CHROMA))
+99 99 99 99 99 99 99 99
+99 99 99 99 99 99 99 99
+99 99 99 99 99 99 99 99
+99 99 99 99 99 99 99 99
+""",
 }
 """Steps at quality 50. Source: ITU-T T.81 (JPEG), annex K, tables K.1 and K.2."""
 
 
 def zigzag() -> NDArray[np.int64]:
     """Return for each place in a file's table which of the 64 steps, counted row by row, stands there."""
-    rows, columns = np.divmod(np.arange(SIDE * SIDE), SIDE)
+    rows, columns = np.divmod(np.arange(BLOCK * BLOCK), BLOCK)
     diagonal = rows + columns
     return np.lexsort((np.where(diagonal % 2, rows, columns), diagonal))
 
 
-@lru_cache(maxsize=2)
+@cache
 def tables(kind: str) -> NDArray[np.int64]:
     """Return libjpeg's tables of all qualities. Shape: (100, 8, 8), quality 1 first; kind is "luma" or "chroma".
 
+    Convention: every call returns the same array, which cannot be written to.
     Source: `jpeg_quality_scaling` of libjpeg, in whole numbers, with steps limited to 1..255.
     """
     quality = np.arange(1, 101)
     percent = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
-    return np.clip((STANDARD[kind] * percent[:, None, None] + 50) // 100, 1, 255)
+    steps = np.array(STANDARD[kind].split(), np.int64).reshape(BLOCK, BLOCK)
+    result = np.clip((steps * percent[:, None, None] + 50) // 100, 1, 255)
+    result.setflags(write=False)
+    return result
 
 
 def quality_of(table: NDArray[np.int64], kind: str) -> tuple[int, bool]:

@@ -11,12 +11,12 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from kakudai.analyse.quantisation import SIDE, tables, zigzag
+from kakudai.analyse.quantisation import BLOCK, tables, zigzag
 from kakudai.analyse.steps import STRAYS, Noise, evidence
 from kakudai.analyse.transform import Phase, coefficients, squares
 
-FREQUENCIES = zigzag()[:16]
-"""The lowest ones, which are seldom zero."""
+FREQUENCIES = 16
+"""How many are asked: the lowest ones, which are seldom zero."""
 
 STRONGER = 1.6
 """An earlier step must be so many times the last one: nearer ones cannot be told apart, and hardly matter."""
@@ -27,16 +27,16 @@ ROUNDING = 0.5
 CONVINCING = 0.02
 """Evidence per coefficient, in natural logarithms; where there was one compression it is negative."""
 
-LEAST = 40.0
+EARLIER_EVIDENCE = 40.0
 """Evidence in all."""
 
-LIVELY = 8.0
+LIVELY_LUMA = 8.0
 """Least difference of luma in squares that are looked at for another grid, in levels."""
 
 MILD = 16
 """Largest last step of the mean, quality 50, beyond which nothing earlier is left that can be seen on another grid."""
 
-SQUARES = 500
+SQUARES_PER_PLACE = 500
 """How many at most, at each place."""
 
 BLURRED = Noise(((1.0, 0.3), (2.0, 0.4), (4.0, 0.3)), fine=1)
@@ -50,14 +50,19 @@ def earlier_quality(found: NDArray[np.float32], last: NDArray[np.int64]) -> int 
     """
     evidence_for = np.zeros(100)
     seen = 0
-    for frequency in FREQUENCIES:
+    for frequency in _lowest():
         step = int(last[frequency])
         counts = np.bincount(np.rint(np.abs(found[:, frequency]) / step).astype(np.intp))
         earlier = tables("luma").reshape(100, -1)[:, frequency].astype(np.float64)
         seen += int(counts[1:].sum())
         evidence_for += _fits(len(counts), step, earlier) @ counts
     best = int(evidence_for.argmax())
-    return best + 1 if evidence_for[best] > max(LEAST, CONVINCING * seen) else None
+    return best + 1 if evidence_for[best] > max(EARLIER_EVIDENCE, CONVINCING * seen) else None
+
+
+def _lowest() -> NDArray[np.int64]:
+    """Return the places of the frequencies that are asked, in a table read row by row."""
+    return zigzag()[:FREQUENCIES]
 
 
 def _fits(count: int, step: int, earlier: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -73,7 +78,9 @@ def _fits(count: int, step: int, earlier: NDArray[np.float64]) -> NDArray[np.flo
 
 @cache
 def _normal_table() -> NDArray[np.float64]:
-    return np.array([0.5 * (1.0 + math.erf(x / 8.0 / math.sqrt(2.0))) for x in range(-40, 41)])
+    table = np.array([0.5 * (1.0 + math.erf(x / 8.0 / math.sqrt(2.0))) for x in range(-40, 41)])
+    table.setflags(write=False)
+    return table
 
 
 def _normal(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -88,18 +95,19 @@ def earlier_quality_elsewhere(
 
     Shape: luma (h, w), a lively part of the picture; last (64,) steps.
     """
-    steps = tables("luma").reshape(100, -1)[:, FREQUENCIES]
     if last[0] > MILD:
         return None
-    stronger = (steps >= 2.0 * STRONGER * last[FREQUENCIES]).mean(axis=1) > 0.5
+    asked = _lowest()
+    steps = tables("luma").reshape(100, -1)[:, asked]
+    stronger = (steps >= 2.0 * STRONGER * last[asked]).mean(axis=1) > 0.5
     best, earlier = 0.0, None
-    for place in np.ndindex(SIDE, SIDE):
-        cut = squares(luma, place).reshape(-1, SIDE * SIDE)
-        cut = cut[cut.max(axis=1) - cut.min(axis=1) > LIVELY][:SQUARES]
+    for place in np.ndindex(BLOCK, BLOCK):
+        cut = squares(luma, place).reshape(-1, BLOCK * BLOCK)
+        cut = cut[cut.max(axis=1) - cut.min(axis=1) > LIVELY_LUMA][:SQUARES_PER_PLACE]
         if place == phase or not len(cut):
             continue
-        found = coefficients(cut)[:, FREQUENCIES]
-        totals = evidence(found, BLURRED)[np.arange(len(FREQUENCIES)), steps - 1].sum(axis=1) * stronger
-        if totals.max() > max(best, LEAST, CONVINCING * found.size):
+        found = coefficients(cut)[:, asked]
+        totals = evidence(found, BLURRED)[np.arange(FREQUENCIES), steps - 1].sum(axis=1) * stronger
+        if totals.max() > max(best, EARLIER_EVIDENCE, CONVINCING * found.size):
             best, earlier = float(totals.max()), (int(totals.argmax()) + 1, place)
     return earlier

@@ -8,13 +8,14 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from kakudai.image.color import LUMA_BT601
 from kakudai.image.picture import Pixels, full_scale
 
-SIDE = 256
+AREA_SIDE = 256
 """Side of the squares that are taken from large pictures."""
 
-SQUARES = 16
-"""How many there are, at most; they always lie at the same places. All is looked at where that is not more."""
+MOST_AREAS = 16
+"""How many squares, at most; they always lie at the same places. All is looked at where that is not more."""
 
 STEP = 16
 """Squares begin at multiples of this, so that JPEG's grid has one phase in all of them, and halved colour too."""
@@ -38,10 +39,10 @@ class Area:
     @property
     def luma(self) -> NDArray[np.float32]:
         """Brightness. Shape: (h, w) in levels of 255, full range, not rounded."""
-        if self.image.shape[2] == 1:
+        if self.channels == 1:
             return self.image[..., 0]
-        weight = np.array([0.299, 0.587, 0.114], np.float32)  # as luma_bt601_full, in one pass over memory
-        luma: NDArray[np.float32] = self.image @ weight
+        # as luma_bt601_full, in one pass over memory
+        luma: NDArray[np.float32] = self.image @ np.array(LUMA_BT601, np.float32)
         return luma
 
     @property
@@ -61,7 +62,7 @@ def areas(pixels: Pixels, alpha: Pixels | None = None) -> list[Area]:
     height, width = pixels.shape[:2]
     return [
         _area(pixels[rows, columns], None if alpha is None else alpha[rows, columns])
-        for rows, columns in _places(height, width, SIDE, SQUARES)
+        for rows, columns in _places(height, width, AREA_SIDE, MOST_AREAS)
     ]
 
 
@@ -73,7 +74,7 @@ def thinned(areas: Sequence[Area], side: int) -> list[Area]:
         side: Of the squares, in pixels; there are at most 16 in all.
     """
     height, width = areas[0].image.shape[:2]
-    places = list(_places(height, width, side, SQUARES // len(areas)))
+    places = list(_places(height, width, side, MOST_AREAS // len(areas)))
     return [
         Area(area.image[rows, columns], None if area.visible is None else area.visible[rows, columns])
         for area in areas

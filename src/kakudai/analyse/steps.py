@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from kakudai.analyse.quantisation import SIDE, quality_of, tables
+from kakudai.analyse.quantisation import BLOCK, quality_of, tables
 
 LARGEST = 255
 """Largest step of a file of 8 bits."""
@@ -95,9 +95,9 @@ def likeliest_steps(
     noises = (ROUNDED, *CUT_OFF) if cut_off else (ROUNDED,)
     found = [evidence(coefficients, noise) for noise in noises]
     if stated is not None and stated.max() <= LARGEST:
-        weights = [float(one[np.arange(SIDE * SIDE), stated - 1].sum()) for one in found]
+        weights = [float(one[np.arange(BLOCK * BLOCK), stated - 1].sum()) for one in found]
         if max(weights) > LIKELY * len(coefficients):
-            quality, _ = quality_of(stated.reshape(SIDE, SIDE), "luma")
+            quality, _ = quality_of(stated.reshape(BLOCK, BLOCK), "luma")
             return Steps(quality, stated, max(weights))
     seen = max(found, key=lambda one: for_qualities(one).max())
     totals = for_qualities(seen)
@@ -128,6 +128,7 @@ def _weights(noise: Noise) -> NDArray[np.float32]:
                 density += peak * np.exp(np.float32(-0.5 / deviation**2) * distance * distance)
         weights[:, part] = np.where(multiple == 0, 0.0, np.log((1.0 - STRAYS) * step * density + STRAYS))
     weights[-1] = 0.0
+    weights.setflags(write=False)
     return weights
 
 
@@ -148,5 +149,5 @@ def evidence(coefficients: NDArray[np.float32], noise: Noise) -> NDArray[np.floa
 def for_qualities(found: NDArray[np.float32]) -> NDArray[np.float32]:
     """Add evidence up along the tables of libjpeg. Shape: (64, 255) -> (97,), quality 1 first."""
     steps = tables("luma").reshape(100, -1)[:HIGHEST]
-    total: NDArray[np.float32] = found[np.arange(SIDE * SIDE), steps - 1].sum(axis=1)
+    total: NDArray[np.float32] = found[np.arange(BLOCK * BLOCK), steps - 1].sum(axis=1)
     return total

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 SCHEMA = 1
 """Version of the objects that --json prints; it rises when a key changes its meaning or goes."""
 
+TOO_LITTLE = "too little to tell"
+"""What is said of what cannot be found in so few pixels."""
+
 
 def analyse(
     inputs: Inputs,
@@ -38,15 +41,17 @@ def analyse(
     for found in find_pictures(inputs, readable_extensions(), recursive=recursive):
         name = str(found.path if isinstance(found, Found) else found.source)
         try:
-            analysis = _analyse(found, max_pixels)
+            analysis, notes = _analyse(found, max_pixels)
         except UsageError:
             raise
         except Exception as error:  # whatever a decoder raises: one bad file never stops the rest
             failed = True
             _fail(name, error, as_json=as_json)
             continue
+        for note in notes:
+            say(f"warning: {name}: {note}")
         if as_json:
-            _print(name, "done", **analysis.as_json())
+            _print(name, "done", **analysis.as_json(), notes=notes)
         else:
             typer.echo(printable(f"{name}: {analysis.width}x{analysis.height}, {analysis.describe()}"))
             for line in details(analysis):
@@ -54,8 +59,8 @@ def analyse(
     return 1 if failed else 0
 
 
-def _analyse(found: Found | Assignment, max_pixels: int) -> "Analysis":
-    """Read and look at one picture, or raise why it cannot be."""
+def _analyse(found: Found | Assignment, max_pixels: int) -> tuple["Analysis", tuple[str, ...]]:
+    """Read and look at one picture, or raise why it cannot be; return what reading could not keep, too."""
     from kakudai.analyse import analyse_picture, read_jpeg_history
     from kakudai.image.files import read_image
 
@@ -64,7 +69,8 @@ def _analyse(found: Found | Assignment, max_pixels: int) -> "Analysis":
     source = read_standard_input() if found.path == Path(STREAM) else found.path
     picture = read_image(source, max_pixels=max_pixels)
     jpeg = picture.metadata.jpeg
-    return analyse_picture(picture.color, read_jpeg_history(jpeg) if jpeg else None, picture.alpha)
+    analysis = analyse_picture(picture.color, read_jpeg_history(jpeg) if jpeg else None, picture.alpha)
+    return analysis, picture.metadata.notes
 
 
 def details(analysis: "Analysis") -> list[str]:
@@ -74,10 +80,10 @@ def details(analysis: "Analysis") -> list[str]:
         for name, text in (
             ("file", _file(analysis)),
             ("pixels", _pixels(analysis)),
-            ("noise", "too little to tell" if analysis.noise is None else f"{analysis.noise:.1f} levels of 255"),
-            ("drawn", "too little to tell" if analysis.drawn is None else f"{100 * analysis.drawn:.0f} %"),
+            ("noise", TOO_LITTLE if analysis.noise is None else f"{analysis.noise:.1f} levels of 255"),
+            ("drawn", TOO_LITTLE if analysis.drawn is None else f"{100 * analysis.drawn:.0f} %"),
             ("enlarged", _enlarged(analysis)),
-            ("grey", "yes" if analysis.grey else "no"),
+            ("grey", {True: "yes", False: "no", None: TOO_LITTLE}[analysis.grey]),
         )
         if text
     ]
@@ -104,7 +110,7 @@ def _pixels(analysis: "Analysis") -> str:
 
 def _enlarged(analysis: "Analysis") -> str:
     if analysis.enlarged is None:
-        return "too small to tell"
+        return TOO_LITTLE
     return f"before, about {analysis.enlarged:g}x" if analysis.enlarged > 1.0 else "no sign of it"
 
 

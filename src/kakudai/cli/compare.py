@@ -98,7 +98,7 @@ def compare_pictures(
         raise UsageError(f"{output} is one of the pictures to compare", "write the crops into another file")
     if output:
         check_output(output, (".png",))
-    images = _read(paths)
+    images, notes = _read(paths)
     first, others = (paths[0], paths[1:])
     rows = [_measure(images[0], image, shave) for image in images[1:]]
     if as_json:
@@ -107,7 +107,8 @@ def compare_pictures(
             {"picture": str(path), **{key: value if math.isfinite(value) else None for key, value in row.items()}}
             for path, row in zip(others, rows, strict=True)
         ]
-        typer.echo(json.dumps({"schema": SCHEMA, "reference": str(first), "shave": shave, "pictures": pictures}))
+        facts = {"schema": SCHEMA, "reference": str(first), "shave": shave, "pictures": pictures, "notes": notes}
+        typer.echo(json.dumps(facts))
     else:
         print_table(
             [f"against {first}", "luma PSNR", "luma SSIM", "RGB PSNR", "RGB SSIM"],
@@ -120,8 +121,12 @@ def compare_pictures(
         say(f"crops: {output}")
 
 
-def _read(paths: list[Path]) -> list[Any]:
-    """Read the colours of pictures that must have one size; grey is compared with RGB as RGB."""
+def _read(paths: list[Path]) -> tuple[list[Any], list[str]]:
+    """Read the colours of pictures that must have one size; grey is compared with RGB as RGB.
+
+    Returns:
+        The colours; and what is not compared, one sentence each, which is also said on stderr.
+    """
     import numpy as np
 
     from kakudai.image.files import read_image
@@ -132,11 +137,15 @@ def _read(paths: list[Path]) -> list[Any]:
             f"{path} {picture.width}x{picture.height}" for path, picture in zip(paths, pictures, strict=True)
         )
         raise UsageError(f"the pictures differ in size: {found}", "bring them to one size first")
+    notes = []
     for path, picture in zip(paths, pictures, strict=True):
-        if picture.alpha is not None:
-            say(f"warning: {path}: transparency is not compared")
+        transparent = () if picture.alpha is None else ("transparency is not compared",)
+        notes += [f"{path}: {note}" for note in (*picture.metadata.notes, *transparent)]
+    notes = list(dict.fromkeys(notes))  # two of the paths may be the same
+    for note in notes:
+        say(f"warning: {note}")
     channels = max(picture.channels for picture in pictures)
-    return [np.repeat(picture.color, channels // picture.channels, axis=2) for picture in pictures]
+    return [np.repeat(picture.color, channels // picture.channels, axis=2) for picture in pictures], notes
 
 
 def _measure(reference: Any, image: Any, shave: int) -> dict[str, float]:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast, get_args
 
 import typer
 
@@ -16,13 +16,13 @@ from kakudai.cli.targets import check_output
 from kakudai.errors import UsageError
 
 if TYPE_CHECKING:
-    from kakudai.evaluate.lineup import Entry, Task
+    from kakudai.evaluate.lineup_entry import Entry
+    from kakudai.evaluate.wanted import Task
     from kakudai.image.picture import Picture
 
 SCHEMA = 1
 """Version of the object that --json prints."""
 
-FILTERS = ("bicubic", "lanczos3", "box", "triangle")
 BACKGROUNDS = ("dark", "light")
 
 
@@ -54,16 +54,20 @@ def compare_models(
         UsageError: A value is not accepted.
         KakudaiError: The picture cannot be read, a model cannot be used, or the sheet cannot be written.
     """
-    from kakudai.evaluate.lineup import Task, line_up, on_white
+    from kakudai.evaluate.lineup import line_up
     from kakudai.evaluate.lineup_sheet import lay_out
-    from kakudai.evaluate.wanted import parse_models, parse_region
+    from kakudai.evaluate.wanted import Filter, Task, parse_models, parse_region
+    from kakudai.image.alpha import on_white
 
-    _check(path, options, reference, output)
+    _check(path, options, reference, output, shave)
     wanted = parse_models(names)
-    picture = read_picture(path)
-    original = None if reference is None else on_white(read_picture(reference))
+    picture, lost = read_picture(path)
+    original = None
+    if reference is not None:
+        large, lost_of_it = read_picture(reference)
+        original, lost = on_white(large), lost + lost_of_it
     region = parse_region(options.region, picture.height, picture.width)
-    kernel: Any = options.kernel or "bicubic"
+    kernel = cast(Filter, options.kernel or "bicubic")
     task = Task(options.scale, wanted, region, original, options.fidelity, options.consistent, kernel, shave)
     if output:
         width, height = (math.ceil(side * options.scale) for side in (region.width, region.height))
@@ -75,7 +79,7 @@ def compare_models(
         place = [region.left, region.top, region.width, region.height]
         facts = {"schema": SCHEMA, "input": str(path), "reference": str(reference) if reference else None}
         facts |= {"scale": options.scale, "region": place, "shave": shave, "filter": kernel}
-        typer.echo(json.dumps(facts | {"results": [entry.as_json() for entry in entries], "notes": notes}))
+        typer.echo(json.dumps(facts | {"results": [entry.as_json() for entry in entries], "notes": lost + notes}))
     else:
         show(entries)
     if output:
@@ -83,11 +87,15 @@ def compare_models(
         say(f"written: {output}")
 
 
-def _check(path: Path, options: Options, reference: Path | None, output: Path | None) -> None:
-    if options.kernel is not None and options.kernel not in FILTERS:
-        raise UsageError(f"--filter is {options.kernel!r}", f"accepted are {', '.join(FILTERS)}")
+def _check(path: Path, options: Options, reference: Path | None, output: Path | None, shave: int) -> None:
+    from kakudai.evaluate.wanted import Filter
+
+    if options.kernel is not None and options.kernel not in get_args(Filter):
+        raise UsageError(f"--filter is {options.kernel!r}", f"accepted are {', '.join(get_args(Filter))}")
     if options.kernel is not None and not (options.fidelity or options.consistent):
         raise UsageError("nothing is shrunk with --filter", "add --fidelity or --consistent")
+    if shave and reference is None:
+        raise UsageError("nothing is measured that --shave could cut", "add --reference, or leave --shave out")
     if options.background not in BACKGROUNDS:
         raise UsageError(f"--background is {options.background!r}", f"accepted are {' and '.join(BACKGROUNDS)}")
     if output:
@@ -96,22 +104,23 @@ def _check(path: Path, options: Options, reference: Path | None, output: Path | 
         check_output(output, (".png",))
 
 
-def read_picture(path: Path) -> "Picture":
-    """Read a picture; say what it has lost, and that what is transparent is shown on white."""
+def read_picture(path: Path) -> tuple["Picture", list[str]]:
+    """Read a picture; say and return what it has lost, and that what is transparent is shown on white."""
     from kakudai.image.files import read_image
     from kakudai.image.picture import full_scale
 
     picture = read_image(path)
-    for note in picture.metadata.notes:
-        say(f"warning: {path}: {note}")
+    notes = [f"{path}: {note}" for note in picture.metadata.notes]
     if picture.alpha is not None and (picture.alpha < full_scale(picture.alpha.dtype)).any():
-        say(f"warning: {path}: what is transparent is shown on white")
-    return picture
+        notes.append(f"{path}: what is transparent is shown on white")
+    for note in notes:
+        say(f"warning: {note}")
+    return picture, notes
 
 
 def show(entries: "list[Entry]") -> None:
     """Print one row for each result."""
-    from kakudai.evaluate.lineup import Entry, rms
+    from kakudai.evaluate.lineup_entry import Entry
     from kakudai.evaluate.lineup_sheet import decibels, short_count
 
     columns: dict[str, Callable[[Entry], str | None]] = {
@@ -121,7 +130,7 @@ def show(entries: "list[Entry]") -> None:
         "luma PSNR": lambda entry: None if entry.psnr is None else decibels(entry.psnr),
         "shrinks back": lambda entry: None if entry.back is None else decibels(entry.back.psnr),
         "largest": lambda entry: None if entry.back is None else f"{entry.back.largest:.2f}",
-        "added": lambda entry: None if entry.added is None else f"{rms(entry.added):.2f}",
+        "added": lambda entry: None if entry.added_rms is None else f"{entry.added_rms:.2f}",
         "seen": lambda entry: entry.reason or None,
     }
     cells = {name: [column(entry) for entry in entries] for name, column in columns.items()}
@@ -135,8 +144,8 @@ def _write_sheet(
 ) -> None:
     import numpy as np
 
-    from kakudai.evaluate.lineup import on_white
     from kakudai.evaluate.lineup_sheet import Words, draw_lineup, lay_out
+    from kakudai.image.alpha import on_white
     from kakudai.image.files import write_image
     from kakudai.image.picture import Metadata, Picture
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 app = typer.Typer(rich_markup_mode=None)
 
 SETS = ("Set5", "Set14", "BSD100")
+"""Test sets whose figures stand first in a list; the others follow by name."""
+
 TOLERANCE = {"psnr": 0.01, "ssim": 0.001}
 """How far a figure may fall below its card (PSNR in decibels), for another processor may round otherwise."""
 
@@ -45,6 +47,7 @@ def list_all(as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps([{**_summary(model), "imported": model in imported} for model in models]))
         return
+    sets = _sets(models)
     rows = [
         [
             model.name,
@@ -52,12 +55,14 @@ def list_all(as_json: AsJson = False) -> None:
             model.card.get("task", "-"),
             f"{model.parameters:,}",
             f"{len(model.data) / 1024:.0f}",
-            *(_psnr(model, name) for name in SETS),
+            *(_psnr(model, name) for name in sets),
+            _conditions(model),
             one_line(model.card.get("licence", "-")),
         ]
         for model in models
     ]
-    print_table(["name", "scale", "task", "parameters", "KB", *(f"{name} dB" for name in SETS), "licence"], rows)
+    figures = [f"{one_line(name)} dB" for name in sets]
+    print_table(["name", "scale", "task", "parameters", "KB", *figures, "measured on", "licence"], rows)
 
 
 @app.command()
@@ -292,9 +297,40 @@ def stated(model: "Model", key: str) -> tuple[float, float, str]:
         raise ModelInvalid(f"the card of {model.name} makes no sense at {key!r}", "export the model again") from error
 
 
+def _own_sets(model: "Model") -> list[str]:
+    """Return the test sets that a card has figures for, at the scale of its network."""
+    ending = f" x{model.scale}"
+    return [key.removesuffix(ending) for key in model.quality if key.endswith(ending)]
+
+
+def _sets(models: list["Model"]) -> list[str]:
+    """Return the test sets of all cards, those of the literature first."""
+    found = {name for model in models for name in _own_sets(model)}
+    return [name for name in SETS if name in found] + sorted(found.difference(SETS))
+
+
 def _psnr(model: "Model", name: str) -> str:
+    from kakudai.errors import ModelInvalid
+
     key = f"{name} x{model.scale}"
-    return f"{stated(model, key)[0]:.2f}" if key in model.quality else "-"
+    try:
+        return f"{stated(model, key)[0]:.2f}" if key in model.quality else "-"
+    except ModelInvalid:  # one bad card must not hide all other networks
+        return "?"
+
+
+def _conditions(model: "Model") -> str:
+    """Say what the pictures were like that a network was given: clean, or what its card says behind the protocol."""
+    from kakudai.errors import ModelInvalid
+    from kakudai.metrics import Protocol
+
+    published = str(Protocol.published(model.scale))
+    try:
+        protocols = [stated(model, f"{name} x{model.scale}")[2] for name in _own_sets(model)]
+    except ModelInvalid:
+        return "?"
+    damages = dict.fromkeys(protocol.removeprefix(published).lstrip(", ") or "clean" for protocol in protocols)
+    return one_line("; ".join(damages)) or "-"
 
 
 def _summary(model: "Model") -> dict[str, Any]:

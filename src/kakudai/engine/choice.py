@@ -23,8 +23,8 @@ CLEAN_TRACES = 91
 """From this quality on, traces that no header tells of are left alone: many a clean picture was once a good JPEG, such
 as all of BSD100. So is colour: the tables of some programs treat it worse, which is hardly seen."""
 
-GRAIN = 5.0
-"""Noise below this, in levels of 255, may be texture: no clean test picture has more than 4.2."""
+CLEAN_NOISE = 5.0
+"""Noise up to this, in levels of 255, may be texture: no clean test picture has more than 4.2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def strength_of(compression: Compression, noise: float | None) -> tuple[int, str
     if jpeg := _strength_of_jpeg(compression):
         parts.append(jpeg)
         words.append(compression.describe())
-    if noise is not None and noise > GRAIN:
+    if noise is not None and noise > CLEAN_NOISE:
         parts.append(strength_of_noise(noise))
         words.append(f"noise {noise:.0f}")
     return (round(100 * together(*parts)), ", ".join(words)) if parts else (0, "clean")

@@ -5,23 +5,25 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from kakudai.degrade.blur import gaussian_blur
+from kakudai.analyse import areas, find_compression, read_jpeg_history
+from kakudai.engine.choice import strength_of
 from kakudai.engine.loaded import Loaded
-from kakudai.engine.plan import MAX_SCALE, Size
+from kakudai.engine.plan import Size
 from kakudai.engine.toolbox import Chosen
 from kakudai.engine.upscaler import Report, Upscaler
 from kakudai.errors import ModelNotFound, UsageError
 from kakudai.evaluate.comparison import Counting, silently
-from kakudai.evaluate.wanted import Region, Wanted
+from kakudai.evaluate.lineup_entry import CONSISTENT, Entry, difference_map
+from kakudai.evaluate.wanted import Region, Task, Wanted
+from kakudai.image.alpha import on_white
 from kakudai.image.consistent import MARGIN, make_consistent
-from kakudai.image.picture import Picture, Pixels, full_scale
-from kakudai.image.resize import Kernel, imresize_matlab, quantise, resize
-from kakudai.metrics import Consistency, Protocol, consistency, psnr
+from kakudai.image.picture import Picture, Pixels
+from kakudai.image.resize import imresize_matlab, resize
+from kakudai.metrics import Protocol, consistency, psnr
 
 RESIZES = 8
 """Input pixels that a resize looks at around a pixel, and more."""
@@ -29,111 +31,9 @@ RESIZES = 8
 NEAR = 1.5
 """Standard deviation, in output pixels, over which is averaged what a network added."""
 
-CONSISTENT = ", consistent"
-"""What stands behind the title of a result that was projected."""
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What is to be shown.
-
-    Args:
-        scale: Enlargement, 1 to 16.
-        models: At least one.
-        region: In input pixels.
-        reference: The true large picture, of the size of the results or up to a scale larger, or None.
-        fidelity: Enlarge all of the picture, shrink it back, and map what was added to bicubic.
-        consistent: Show each result once more, projected so that it shrinks back to the input.
-        kernel: Filter that results are shrunk with.
-        shave: Pixels cut off each side of the enlarged region before PSNR is measured.
-
-    Raises:
-        UsageError: The scale is out of range, or is 1 where results are to be consistent.
-    """
-
-    scale: float
-    models: Sequence[Wanted]
-    region: Region
-    reference: Pixels | None = None
-    fidelity: bool = False
-    consistent: bool = False
-    kernel: Kernel = "bicubic"
-    shave: int = 0
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.scale <= MAX_SCALE:
-            raise UsageError(f"the scale is {self.scale:g}", f"models are compared at scales from 1 to {MAX_SCALE:g}")
-        if self.consistent and self.scale == 1:
-            raise UsageError("at scale 1 nothing but the input shrinks back to it", "leave --consistent out")
-
-    @property
-    def whole_scale(self) -> int | None:
-        """The scale where it is a whole number: parts of a picture are then enlarged as the whole is."""
-        return int(self.scale) if self.scale == int(self.scale) else None
-
-    @property
-    def plain_title(self) -> str:
-        """What everything is compared with."""
-        return "bicubic" if self.scale > 1 else "input"
-
-    @property
-    def cards(self) -> int:
-        """How many results there will be: bicubic, those of the models, and the original."""
-        return 1 + len(self.models) * (1 + self.consistent) + (self.reference is not None)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Entry:
-    """One result.
-
-    Args:
-        title: What made it.
-        image: (H, W, 1 | 3), the region of the result.
-        wanted: The model as the user named it; None for bicubic and the original.
-        model: What to call the networks, as `kakudai upscale` does; None for bicubic and the original.
-        strength: Of denoising, 0 to 100, as it was asked for or chosen; None for bicubic and the original.
-        reason: Why these networks and that strength, where the picture decided; else empty.
-        parameters: Weights and biases of the networks that ran; None where none ran.
-        seconds: Wall time of the networks; None where none ran.
-        megapixels: Output that they took that time for: more than is shown, and not the same for all networks.
-        psnr: Luma PSNR of the region against the original, in decibels.
-        back: How near the whole result is to the input when it is shrunk.
-        added: (H, W) RMS difference to bicubic around each pixel, in levels of 255.
-        consistent: It was projected.
-    """
-
-    title: str
-    image: Pixels
-    wanted: Wanted | None = None
-    model: str | None = None
-    strength: int | None = None
-    reason: str = ""
-    parameters: int | None = None
-    seconds: float | None = None
-    megapixels: float | None = None
-    psnr: float | None = None
-    back: Consistency | None = None
-    added: NDArray[np.float32] | None = None
-    consistent: bool = False
-
-    def as_json(self) -> dict[str, Any]:
-        """Return all but the pixels as plain values; infinity, which JSON does not know, as None."""
-        back, added = self.back, self.added
-        return {
-            "title": self.title,
-            "asked": str(self.wanted) if self.wanted else None,
-            "model": self.model,
-            "strength": self.strength,
-            "reason": self.reason,
-            "consistent": self.consistent,
-            "parameters": self.parameters,
-            "seconds": self.seconds,
-            "megapixels": self.megapixels,
-            "luma_psnr": _finite(self.psnr),
-            "shrinks_back_psnr": _finite(back.psnr) if back else None,
-            "shrinks_back_largest": back.largest if back else None,
-            "added_rms": None if added is None else rms(added),
-        }
+DAMAGE_COMES_BACK = (
+    "consistent results shrink back to the input, damage and all: what a network removes of it comes back"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,17 +84,27 @@ def line_up(picture: Picture, task: Task, counting: Counting = silently) -> tupl
         UsageError: A model does not take a strength, the reference has another size, or there is nothing to measure.
         ModelError: A model cannot be found or used.
     """
-    bench = Bench(on_white(picture), task)
+    lined_up = Lineup(on_white(picture), task)
     with ExitStack() as stack:
         candidates = [_candidate(wanted, task.scale, picture, stack) for wanted in task.models]
-        entries, often = [bench.plain()], Counter(candidate.name for candidate in candidates)
+        entries, often = [lined_up.plain()], Counter(candidate.name for candidate in candidates)
         for candidate in candidates:
             title = candidate.name if often[candidate.name] == 1 else f"{candidate.wanted}: {candidate.name}"
             with counting(title) as progress:
-                entries += bench.enlarge(title, candidate, progress)
-    if bench.original is not None:
-        entries.append(bench.entry("original", bench.original, bench.whole))
-    return entries, list(dict.fromkeys(note for candidate in candidates for note in candidate.report.notes))
+                entries += lined_up.enlarge(title, candidate, progress)
+    if lined_up.original is not None:
+        entries.append(lined_up.entry("original", lined_up.original, lined_up.whole))
+    notes = [note for candidate in candidates for note in candidate.report.notes]
+    if task.consistent and (any(entry.strength for entry in entries) or _is_compressed(picture)):
+        notes.append(DAMAGE_COMES_BACK)
+    return entries, list(dict.fromkeys(notes))
+
+
+def _is_compressed(picture: Picture) -> bool:
+    """Say whether a picture has damage by JPEG that `--denoise auto` would remove."""
+    jpeg = picture.metadata.jpeg
+    found = find_compression(areas(picture.color, picture.alpha), read_jpeg_history(jpeg) if jpeg else None)
+    return strength_of(found, None)[0] > 0
 
 
 def _candidate(wanted: Wanted, scale: float, picture: Picture, stack: ExitStack) -> Candidate:
@@ -213,7 +123,7 @@ def _candidate(wanted: Wanted, scale: float, picture: Picture, stack: ExitStack)
     return Candidate(wanted, upscaler, chosen, upscaler.plan_picture(picture, chosen))
 
 
-class Bench:
+class Lineup:
     """One picture, the part of it that is looked at, and bicubic's result to compare with.
 
     Args:
@@ -279,7 +189,7 @@ class Bench:
                 raise UsageError(str(error), "name a larger --region, or shave less") from error
         if task.fidelity:
             back = consistency(self._colored(output), self._colored(self.image), task.kernel)
-            added = difference(shown, self._shown(self._plain, self._area_of_plain), NEAR)
+            added = difference_map(shown, self._shown(self._plain, self._area_of_plain), NEAR)
         return Entry(title, shown, psnr=figure, back=back, added=added)
 
     def _area_for(self, steps: Sequence[Loaded]) -> Region:
@@ -342,37 +252,3 @@ class Bench:
                 "give the true large picture, or another --scale",
             )
         return reference[:height, :width]
-
-
-def on_white(picture: Picture) -> Pixels:
-    """Return the colours of a picture as they look on white. Shape: (H, W, 1 | 3) of its dtype."""
-    if picture.alpha is None:
-        return picture.color
-    color, white = picture.color, full_scale(picture.color.dtype)
-    share = picture.alpha.astype(np.float32) / np.float32(white)
-    # where(), not a product: a float picture may hide infinities under what is transparent
-    mixed = np.where(share > 0, color, 0) * share + np.float32(white) * (1 - share)
-    return quantise(mixed, color.dtype) if color.dtype.kind == "u" else mixed.astype(color.dtype, copy=False)
-
-
-def difference(a: Pixels, b: Pixels, sigma: float) -> NDArray[np.float32]:
-    """Return how much two pictures differ around each pixel: RMS over channels and a Gaussian, in levels of 255.
-
-    Shape: two (H, W, C) -> (H, W).
-
-    Args:
-        sigma: Standard deviation of the Gaussian, in pixels.
-    """
-    first, second = (image.astype(np.float32) * np.float32(255.0 / full_scale(image.dtype)) for image in (a, b))
-    energy = np.square(first - second).mean(axis=2, keepdims=True)
-    result: NDArray[np.float32] = np.sqrt(gaussian_blur(energy, sigma))[..., 0]
-    return result
-
-
-def rms(values: NDArray[Any]) -> float:
-    """Return the root of the mean square."""
-    return float(np.sqrt(np.square(values, dtype=np.float64).mean()))
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and np.isfinite(value) else None

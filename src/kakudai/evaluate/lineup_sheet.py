@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from kakudai.errors import UsageError
-from kakudai.evaluate.lineup import CONSISTENT, Entry
+from kakudai.evaluate.lineup_entry import CONSISTENT, Entry
 from kakudai.evaluate.markup import printable
 from kakudai.evaluate.sheet import as_rgb8
 from kakudai.evaluate.wanted import Region

@@ -1,11 +1,16 @@
-"""What to compare, as the user writes it: models with strengths, and a region of a picture."""
+"""What to compare, and as the user writes it: models with strengths, a region of a picture, and how to show them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeAlias
 
+from kakudai.engine.plan import MAX_SCALE
 from kakudai.errors import UsageError
 from kakudai.image.picture import Pixels
+
+Filter: TypeAlias = Literal["bicubic", "lanczos3", "box", "triangle"]
+"""What results may be shrunk with: the kernels of `resize` that pictures are made small with."""
 
 REGION = (96, 72)
 """Width and height of the region where none is named, in pixels."""
@@ -39,6 +44,55 @@ class Region:
     def cut(self, image: Pixels) -> Pixels:
         """Return the part of an (H, W, C) picture."""
         return image[self.top : self.top + self.height, self.left : self.left + self.width]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be shown.
+
+    Args:
+        scale: Enlargement, 1 to 16.
+        models: At least one.
+        region: In input pixels.
+        reference: The true large picture, of the size of the results or up to a scale larger, or None.
+        fidelity: Enlarge all of the picture, shrink it back, and map what was added to bicubic.
+        consistent: Show each result once more, projected so that it shrinks back to the input.
+        kernel: Filter that results are shrunk with.
+        shave: Pixels cut off each side of the enlarged region before PSNR is measured.
+
+    Raises:
+        UsageError: The scale is out of range, or is 1 where results are to be consistent.
+    """
+
+    scale: float
+    models: Sequence[Wanted]
+    region: Region
+    reference: Pixels | None = None
+    fidelity: bool = False
+    consistent: bool = False
+    kernel: Filter = "bicubic"
+    shave: int = 0
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.scale <= MAX_SCALE:
+            raise UsageError(f"the scale is {self.scale:g}", f"models are compared at scales from 1 to {MAX_SCALE:g}")
+        if self.consistent and self.scale == 1:
+            raise UsageError("at scale 1 nothing but the input shrinks back to it", "leave --consistent out")
+
+    @property
+    def whole_scale(self) -> int | None:
+        """The scale where it is a whole number: parts of a picture are then enlarged as the whole is."""
+        return int(self.scale) if self.scale == int(self.scale) else None
+
+    @property
+    def plain_title(self) -> str:
+        """What everything is compared with."""
+        return "bicubic" if self.scale > 1 else "input"
+
+    @property
+    def cards(self) -> int:
+        """How many results there will be: bicubic, those of the models, and the original."""
+        return 1 + len(self.models) * (1 + self.consistent) + (self.reference is not None)
 
 
 def parse_models(words: Sequence[str]) -> list[Wanted]:

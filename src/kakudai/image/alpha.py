@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kakudai.image.picture import Pixels, full_scale
+from kakudai.image.picture import Picture, Pixels, full_scale
 from kakudai.image.resize import quantise, taps
 from kakudai.image.spool import MEMORY, Room, forget, strips
 
@@ -120,6 +120,29 @@ def _filled_in(color: Pixels, alpha: Pixels, base: NDArray[np.float32], levels: 
     if color.dtype.kind == "u":
         mixed = quantise(mixed, color.dtype)
     return np.where(share < 1, mixed, color).astype(color.dtype, copy=False)
+
+
+def on_white(picture: Picture) -> Pixels:
+    """Return the colours of a picture as they look on white. Shape: (H, W, 1 | 3) of its dtype."""
+    if picture.alpha is None:
+        return picture.color
+    return on_paper(picture.color, picture.alpha, full_scale(picture.color.dtype))
+
+
+def on_paper(color: Pixels, alpha: Pixels, paper: float | NDArray[Any]) -> Pixels:
+    """Lay a picture on paper of one colour.
+
+    Shape: color (H, W, C), alpha (H, W, 1) of the same dtype -> (H, W, C) of that dtype.
+
+    Args:
+        paper: A level of that dtype for all channels, or (C,) of them.
+
+    Convention: values are mixed as they are, as browsers do, not as light; integers are rounded.
+    """
+    share = alpha.astype(np.float32) / np.float32(full_scale(alpha.dtype))
+    # where(), not a product: a float picture may hide infinities under what is transparent
+    mixed = np.where(share > 0, color, 0) * share + np.asarray(paper, np.float32) * (1 - share)
+    return quantise(mixed, color.dtype) if color.dtype.kind == "u" else mixed.astype(color.dtype, copy=False)
 
 
 def stay_between_neighbours(enlarged: Pixels, alpha: Pixels, *, top: int = 0, height: int | None = None) -> Pixels:

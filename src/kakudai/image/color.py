@@ -5,6 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+LUMA_BT601 = (0.299, 0.587, 0.114)
+"""Shares of red, green and blue in full-range luma. Source: ITU-R BT.601-7, section 2.5.1."""
+
 
 def luma_bt601_full(rgb: NDArray[Any]) -> NDArray[Any]:
     """Return full-range luma, 0.299 R + 0.587 G + 0.114 B.
@@ -13,7 +16,8 @@ def luma_bt601_full(rgb: NDArray[Any]) -> NDArray[Any]:
     Convention: black is 0 and white the input's own white, as in JPEG. Not rounded, R, G, B not linearised.
     Source: ITU-R BT.601-7, section 2.5.1.
     """
-    return 0.299 * rgb[..., :1] + 0.587 * rgb[..., 1:2] + 0.114 * rgb[..., 2:3]
+    red, green, blue = LUMA_BT601
+    return red * rgb[..., :1] + green * rgb[..., 1:2] + blue * rgb[..., 2:3]
 
 
 def luma_bt601_studio(rgb: NDArray[Any]) -> NDArray[Any]:

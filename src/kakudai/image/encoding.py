@@ -4,10 +4,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kakudai.errors import OutputError
 from kakudai.image import containers, exif, gif
+from kakudai.image.alpha import on_paper
 from kakudai.image.formats import FORMATS, Format
 from kakudai.image.picture import Metadata, Picture, Pixels, full_scale
 from kakudai.image.vips import EXIF, ICC, XMP, libvips, one_line
@@ -161,9 +161,7 @@ def joined(picture: Picture, entry: Format) -> Pixels:
     output = np.empty_like(color)
     for start in range(0, len(color), ROWS):
         rows = slice(start, start + ROWS)
-        share: NDArray[Any] = alpha[rows] / np.float32(white)
-        mixed = color[rows] * share + np.float32(white) * (1 - share)
-        output[rows] = mixed if color.dtype.kind == "f" else np.floor(mixed + 0.5)
+        output[rows] = on_paper(color[rows], alpha[rows], white)
     return output
 
 

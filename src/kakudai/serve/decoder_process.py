@@ -135,7 +135,8 @@ def _decode(order: dict[str, Any], folder: Path) -> dict[str, Any]:
     picture = read_image(Path(order["source"]).read_bytes(), max_pixels=order["pixels"])
     if order["analyse"]:
         jpeg = picture.metadata.jpeg
-        return analyse_picture(picture.color, read_jpeg_history(jpeg) if jpeg else None, picture.alpha).as_json()
+        found = analyse_picture(picture.color, read_jpeg_history(jpeg) if jpeg else None, picture.alpha)
+        return {**found.as_json(), "notes": picture.metadata.notes}
     if not order["keep_gps"]:
         picture = replace(picture, metadata=without_place(picture.metadata))
     return write_picture(picture, folder)

@@ -279,9 +279,11 @@ def _analyse() -> dict[str, Any]:
                         "noise": {"type": ["number", "null"]},
                         "drawn": {"type": ["number", "null"]},
                         "quality": {"type": ["integer", "null"]},
-                        "grey": {"type": "boolean"},
+                        "grey": {"type": ["boolean", "null"]},
+                        "visible": {"type": "boolean"},
+                        "notes": {"type": "array", "items": {"type": "string"}},
                     },
-                    "required": ["width", "height", "noise", "drawn", "quality", "grey"],
+                    "required": ["width", "height", "noise", "drawn", "quality", "grey", "visible", "notes"],
                 }
             }
         },

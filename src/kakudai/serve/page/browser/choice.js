@@ -9,7 +9,7 @@ import { areasOf } from "./sample.js";
 const CLEAN_QUALITY = 97;
 const CLEAN_TRACES = 91;
 const WORSE = 10;
-const GRAIN = 5;
+const CLEAN_NOISE = 5;
 const LARGEST_SIGMA = 40;
 const WORST_STEPS = 5;
 
@@ -45,7 +45,7 @@ export function strengthOf(jpeg, noise) {
     parts.push(ofJpeg);
     words.push(describe(jpeg));
   }
-  if (noise !== null && noise > GRAIN) {
+  if (noise !== null && noise > CLEAN_NOISE) {
     parts.push(Math.min(1, noise / LARGEST_SIGMA));
     words.push(`noise ${noise.toFixed(0)}`);
   }

@@ -1,22 +1,22 @@
 // Drawn or photographed? The measures of kakudai/analyse/drawn.py, weighed by the logistic model in its drawn.toml,
 // which models.json carries.
 
-import { SIDE, thinned } from "./sample.js";
+import { AREA_SIDE, thinned } from "./sample.js";
 
-const SIZES = [[1, SIDE / 2], [2, SIDE], [4, SIDE]]; // prettier-ignore
-const SMALLEST = 128;
+const SIZES = [[1, AREA_SIDE / 2], [2, AREA_SIDE], [4, AREA_SIDE]]; // prettier-ignore
+const FEWEST_PIXELS = 128;
 const TINY = 1024;
 const OWN_COLOUR = 0.6;
 const ICON = 0.95;
-const SQUARE = 8;
-const LIVELY = 24;
+const BLOCK = 8;
+const EDGE_LEVELS = 24;
 const LINE = 2;
 
 // Return how likely it is that the picture was drawn, 0 to 1; null where there is too little of it to tell.
 //   weights: name of a measure -> {mean, spread, weight}
 export function drawnProbability(areas, weights) {
   const count = visiblePixels(areas);
-  if (count < SMALLEST) return null;
+  if (count < FEWEST_PIXELS) return null;
   if (count < TINY) return isIcon(areas) ? ICON : null;
   const measures = drawnMeasures(areas);
   if (!measures) return null;
@@ -59,7 +59,7 @@ export function drawnMeasures(areas) {
   let measures = null;
   for (const [size, side] of SIZES) {
     const parts = thinned(areas, side).map((area) => shrunk(area, size));
-    const fits = Math.min(parts[0].width, parts[0].height) >= SQUARE;
+    const fits = Math.min(parts[0].width, parts[0].height) >= BLOCK;
     if (fits && parts.some(({ seen }) => seen.includes(1))) measures = measure(parts);
     for (const [name, value] of Object.entries(measures ?? {})) found[`${name}_${size}`] = value;
   }
@@ -111,14 +111,14 @@ function measure(parts) {
   );
   const dark = inkOf(parts, lumas);
   measures.dark = Math.log2(1 + (dark.length ? meanOf(dark) : 0));
-  measures.dark_lines = share(dark, (value) => value > LIVELY);
+  measures.dark_lines = share(dark, (value) => value > EDGE_LEVELS);
   const squares = parts.flatMap((part, k) => squaresOf(part, lumas[k]));
   percentiles(
     "contrast",
     squares.map((square) => Math.sqrt(varianceOf(square))),
     [10, 25, 50, 75],
   );
-  const lively = squares.filter((square) => reachOf(square) > LIVELY);
+  const lively = squares.filter((square) => reachOf(square) > EDGE_LEVELS);
   measures.lively = squares.length ? lively.length / squares.length : 0;
   return Object.assign(measures, edgesOf(lively));
 }
@@ -205,9 +205,9 @@ function around(plane, width, height, extreme) {
 // Return the brightness of the squares that are visible as a whole.
 function squaresOf({ width, height, seen }, luma) {
   const found = [];
-  for (let top = 0; top + SQUARE <= height; top += SQUARE) {
-    for (let left = 0; left + SQUARE <= width; left += SQUARE) {
-      const places = Array.from({ length: SQUARE ** 2 }, (_, k) => (top + (k >> 3)) * width + left + (k & 7));
+  for (let top = 0; top + BLOCK <= height; top += BLOCK) {
+    for (let left = 0; left + BLOCK <= width; left += BLOCK) {
+      const places = Array.from({ length: BLOCK ** 2 }, (_, k) => (top + (k >> 3)) * width + left + (k & 7));
       if (places.every((at) => seen[at])) found.push(Float32Array.from(places, (at) => luma[at]));
     }
   }
@@ -225,19 +225,19 @@ function reachOf(square) {
 
 // Say what edges look like, in the squares in which there are some.
 function edgesOf(squares) {
-  const units = squares.length ? squares.map(unitOf) : [new Float64Array(SQUARE ** 2)];
+  const units = squares.length ? squares.map(unitOf) : [new Float64Array(BLOCK ** 2)];
   let quiet = 0;
   for (const unit of units) {
-    for (let row = 0; row < SQUARE - 1; row++) {
-      for (let column = 0; column < SQUARE - 1; column++) {
-        const k = row * SQUARE + column;
-        if (Math.max(Math.abs(unit[k + SQUARE] - unit[k]), Math.abs(unit[k + 1] - unit[k])) < 0.03) quiet += 1;
+    for (let row = 0; row < BLOCK - 1; row++) {
+      for (let column = 0; column < BLOCK - 1; column++) {
+        const k = row * BLOCK + column;
+        if (Math.max(Math.abs(unit[k + BLOCK] - unit[k]), Math.abs(unit[k + 1] - unit[k])) < 0.03) quiet += 1;
       }
     }
   }
   const two = units.map(twoTones);
   return {
-    quiet: quiet / (units.length * (SQUARE - 1) ** 2),
+    quiet: quiet / (units.length * (BLOCK - 1) ** 2),
     two_tones: meanOf(two),
     only_two_tones: share(two, (value) => value > 0.9),
   };

@@ -3,13 +3,13 @@
 // An area is {width, height, planes, visible}: one or three planes of levels 0 .. 255, and where alpha is not 0 (a
 // Uint8Array), or null for everywhere.
 
-export const SIDE = 256;
-const SQUARES = 16;
+export const AREA_SIDE = 256;
+const MOST_AREAS = 16;
 const STEP = 16;
 
 // Cut out what is looked at. Alpha is an image of one channel, or null.
 export function areasOf(color, alpha) {
-  return places(color.height, color.width, SIDE, SQUARES).map((place) => {
+  return places(color.height, color.width, AREA_SIDE, MOST_AREAS).map((place) => {
     const planes = Array.from({ length: color.channels }, (_, channel) => crop(color, place, channel, Float32Array));
     const parts = alpha ? crop(alpha, place, 0, Uint8Array) : null;
     const visible = parts?.includes(0) ? parts.map((value) => (value > 0 ? 1 : 0)) : null;
@@ -29,7 +29,7 @@ function crop({ data, width, channels }, place, channel, Kind) {
 // Cut smaller squares out of areas, by the same rule, for what needs fewer pixels.
 export function thinned(areas, side) {
   const [{ width, height }] = areas;
-  const parts = places(height, width, side, Math.floor(SQUARES / areas.length));
+  const parts = places(height, width, side, Math.floor(MOST_AREAS / areas.length));
   return areas.flatMap((area) =>
     parts.map((place) => {
       const part = (data, Kind) => crop({ data, width, channels: 1 }, place, 0, Kind);
