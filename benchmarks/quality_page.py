@@ -28,7 +28,8 @@ CLEAN = """## Clean pictures
 
 Ours: files that `kakudai upscale --denoise 0` wrote, of 8-bit PNG files; waifu2x: its own weights, run by kakudai; in
 italics: what the literature prints for networks that cost up to {near:g} times what our largest does, at 1280x720.
-Pictures are shrunk as MATLAB's `imresize` does, bicubic; drawings also by a box and by Lanczos.
+Pictures are shrunk as MATLAB's `imresize` does, bicubic; drawings also by a box and by Lanczos. Sprites of anime count
+with what lies under their transparent parts, most of it black; below, where they are compressed, on white.
 
 """
 
