@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.small_models import convolutional
+from tests.small_models import convolutional, told
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
@@ -84,7 +84,8 @@ def network(tmp_path: Path) -> Path:
 
 def test_every_picture_is_named_once(hostile: list[Path], formats: list[Path], tmp_path: Path) -> None:
     files, folder = [*hostile, *formats], tmp_path / "clean"
-    options = ("--format", "png", "--on-exists", "rename", "--json", "-q")
+    (tmp_path / "restores.onnx").write_bytes(told(1, "restores"))
+    options = ("-m", tmp_path / "restores.onnx", "--format", "png", "--on-exists", "rename", "--json", "-q")
     for ended in run_all([["denoise", *files, "-o", folder, *options], ["analyse", *files, "--json"]]):
         said = [json.loads(line) for line in ended.out.splitlines()]
         assert [line["input"] for line in said] == list(map(str, files))
