@@ -188,6 +188,7 @@ def make_order(
     Raises:
         UsageError: They are not known, or noise is to be removed and there is no network for it.
     """
+    from kakudai.engine.loading import load_model
     from kakudai.models.catalogue import is_folder
     from kakudai.models.family import find_family
     from kakudai.models.runs import is_run
@@ -207,9 +208,12 @@ def make_order(
     denoise = 25 * ((level or 0) + 1) if removes else 0
     if folder is None:
         return _own_networks(scale, style, denoise, chosen=level is not None or scale == 1)
+    alone = not is_folder(folder) or is_run(Path(folder))
+    if removes and scale == 1 and alone and not load_model(folder).takes_strength:
+        return Order(scale, "auto", folder)  # a file for one level, which has no other
     if not removes or level is not None or scale == 1:
         return Order(scale, denoise, folder)
-    if not is_folder(folder) or is_run(Path(folder)):
+    if alone:
         return Order(scale, "auto", folder, (f"{folder} is one network: noise stays unless that removes it",))
     if not find_family(Path(folder), style).levels:
         return Order(scale, "auto", folder, (f"{folder} has no network that removes noise, and noise stays",))
