@@ -192,6 +192,7 @@ def make_order(
     from kakudai.models.catalogue import is_folder
     from kakudai.models.family import find_family
     from kakudai.models.runs import is_run
+    from kakudai.models.shipped import WORDS
 
     if level is not None and level not in range(-1, 4):
         raise UsageError(f"the noise level is {level}", "accepted are -1 for none, 0, 1, 2 and 3")
@@ -209,7 +210,7 @@ def make_order(
     if folder is None:
         return _own_networks(scale, style, denoise, chosen=level is not None or scale == 1)
     alone = not is_folder(folder) or is_run(Path(folder))
-    if removes and scale == 1 and alone and not load_model(folder).takes_strength:
+    if removes and scale == 1 and alone and folder not in WORDS and not load_model(folder).takes_strength:
         return Order(scale, "auto", folder)  # a file for one level, which has no other
     if not removes or level is not None or scale == 1:
         return Order(scale, denoise, folder)
