@@ -62,12 +62,12 @@ def forgetting(scene: Scene, kills: int) -> list[Outcome]:
 
 
 def _spoiled(scene: Scene, meddling: str, *, done: int | None) -> int:
-    """Run the program with a fault inside; count what is not as it should be.
+    """Run the program with a fault inside, and nothing tried a second time; count what is not as it should be.
 
     Args:
         done: How many pictures are to be made; None where all may be, or all but one.
     """
-    ended = scene.run(scene.inputs, "-o", scene.output, meddling=meddling)
+    ended = scene.run(scene.inputs, "-o", scene.output, "--no-manifest", meddling=meddling)
     missing = names_in(scene.whole) - {path.name for path in scene.visible()}
     expected = len(missing) == len(names_in(scene.whole)) - done if done is not None else len(missing) <= 1
     honest = failed(ended) if missing else ended.code == 0

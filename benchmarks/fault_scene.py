@@ -15,6 +15,7 @@ import numpy as np
 
 from kakudai import write_image
 from kakudai.image.picture import Picture
+from kakudai.jobs.manifest import NAME
 
 WORDS = ("-m", "photo", "-d", "0", "--runtime", "onnxruntime", "--threads", "1", "-q")
 """Network and runtime are named: what is made to fail here is the work with files, and calls of that runtime."""
@@ -31,8 +32,8 @@ class Ended:
 
 
 def names_in(folder: Path) -> set[str]:
-    """Return the names of all that lies directly in a folder."""
-    return {path.name for path in folder.iterdir()}
+    """Return the names of all that lies directly in a folder, but for the manifest, which is other in every run."""
+    return {path.name for path in folder.iterdir() if path.name != NAME}
 
 
 def hear_interrupts() -> None:
@@ -107,4 +108,4 @@ class Scene:
         return len(self._all()) - len(self.visible())
 
     def _all(self) -> list[Path]:
-        return [Path(root) / name for root, _, names in os.walk(self.output) for name in names]
+        return [Path(root) / name for root, _, names in os.walk(self.output) for name in names if name != NAME]

@@ -7,7 +7,8 @@ KakudaiError                     anything below; `message` and `hint` are plain 
 │   ├── PictureUnreadable        empty, truncated, corrupt, not a picture, or of a format that is not allowed
 │   └── PictureTooLarge          more pixels than the limit
 ├── OutputError                  the result cannot be written: folder, permission, disk full, limits of the format
-│   └── OutputExists             there is a file already and `on_exists` is "error"
+│   ├── OutputExists             there is a file already and `on_exists` is "error"
+│   └── NoRoom                   the disk is full or read-only, or the quota is used up: no other result fits either
 ├── ModelError                   the network file cannot be used
 │   ├── ModelNotFound            no model of that name, no file at that path
 │   └── ModelInvalid             not ONNX, truncated, without our metadata, or with external data
@@ -64,6 +65,10 @@ class OutputError(KakudaiError):
 
 class OutputExists(OutputError):
     """There is a file at the output path already."""
+
+
+class NoRoom(OutputError):
+    """The disk is full or read-only, or its quota is used up."""
 
 
 class ModelError(KakudaiError):

@@ -1,12 +1,14 @@
 """Which pictures are taken and where their results go; above all what is never written over."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.small_models import nearest
 
+from kakudai.cli import inputs as inputs_module
 from kakudai.cli.inputs import Found, Naming, assign_targets, find_pictures
 from kakudai.cli.main import run
 from kakudai.image.files import read_image, write_image
@@ -90,7 +92,7 @@ def test_a_name_that_the_system_refuses_stops_nothing(folder: Path, bad: str, mo
         (folder / bad).symlink_to(bad)
     elif bad == "locked":
         (folder / bad).mkdir()
-        monkeypatch.setattr(Path, "iterdir", _refuse)
+        monkeypatch.setattr(os, "scandir", _refuse)
     elif len(bad) < 256:
         (folder / bad).write_bytes((folder / "good.png").read_bytes())
     assert upscale(bad, "good.png") == 1
@@ -100,7 +102,7 @@ def test_a_name_that_the_system_refuses_stops_nothing(folder: Path, bad: str, mo
     assert read_image("good_2x.png").width == 60
 
 
-def _refuse(path: Path):
+def _refuse(path: str):
     raise PermissionError(13, "Permission denied", str(path))
 
 
@@ -208,3 +210,13 @@ def test_without_a_network_pass_no_network_is_named(folder: Path, capsys) -> Non
     picture("a.png")
     assert upscale("a.png", "-s", "0.5") == 0
     assert "30x20 -> 15x10  resize" in capsys.readouterr().err
+
+
+def test_names_that_are_one_on_the_disk_are_one_target(folder: Path, monkeypatch) -> None:
+    picture("x/a.png", "y/A.png", "z/e\u0301.png", "z/\u00e9.jpg")
+    inputs = ["x/a.png", "y/A.png", "z/e\u0301.png", "z/\u00e9.jpg"]
+    assert not inputs_module._folds(folder)
+    assert "error" not in targets(*inputs, output="out/", on_exists="overwrite")
+    monkeypatch.setattr(inputs_module, "_folds", lambda _: True)
+    assert targets(*inputs, output="out/", on_exists="overwrite")[:2] == ["out/a.png", "error"]
+    assert targets(*inputs, output="out/", on_exists="rename")[:2] == ["out/a.png", "out/A-1.png"]

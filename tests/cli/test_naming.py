@@ -46,6 +46,10 @@ def results(below: str = "out") -> list[str]:
         ("**/x/**", ["x/b.png", "x/y/c.png"]),
         ("[ab].png", ["a.png", "x/b.png"]),
         ("?.jpg", []),
+        ("x/", ["x/b.png", "x/y/c.png"]),
+        ("y/", ["x/y/c.png"]),
+        ("./y/", []),
+        ("x/y/", ["x/y/c.png"]),
     ],
 )
 def test_patterns(pattern: str, fits: list[str]) -> None:
@@ -62,6 +66,22 @@ def test_pictures_are_chosen_by_their_path_below_the_folder(capsys) -> None:
     assert results("named") == ["b.jpg", "t.png"]
     assert upscale("in", "-o", "none", "--include", "*.gif") == 1
     assert "--include" in capsys.readouterr().err
+
+
+def test_a_pattern_that_fits_nothing_is_named(capsys) -> None:
+    words = ["in", "-r", "-o", "out", "-m", "net.onnx", "--include", "*.png"]
+    assert run(["upscale", *words, "--exclude", "thumbs", "--exclude", "x/**"]) == 0
+    said = capsys.readouterr().err
+    assert "warning: --exclude thumbs: it fits no picture" in said
+    assert said.count("fits no picture") == 1
+    assert run(["upscale", *words, "--exclude", "thumbs/"]) == 0
+    assert results() == ["a.png", "x/a.png"]
+
+
+def test_a_name_that_is_too_long_is_said_to_be(folder: Path, capsys) -> None:
+    (folder / "in/a.png").rename(folder / f"in/{'n' * 250}.png")
+    assert upscale(f"in/{'n' * 250}.png") == 1
+    assert "hint: choose a shorter name" in capsys.readouterr().err
 
 
 def test_links_in_circles_are_not_followed(folder: Path) -> None:
@@ -111,6 +131,8 @@ def test_two_pictures_never_get_one_name(capsys) -> None:
         ("{stem:>9}{ext}", "accepted are"),
         ("{stem", "braces"),
         ("{stem}", "without an ending"),
+        ("{stem}.{label}", "end in .2x"),
+        ("{stem}.jsonl", "end in .jsonl"),
         ("../{stem}{ext}", "out of the output folder"),
         ("x/../../{stem}{ext}", "out of the output folder"),
         ("/tmp/{stem}{ext}", "out of the output folder"),

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kakudai.cli.progress import CALM_SECONDS, Pace
+from kakudai.cli.progress import CALM_SECONDS, Pace, Progress
 from kakudai.engine.job import FileResult, Job
 
 
@@ -23,3 +23,11 @@ def test_lines_come_at_a_calm_rate_with_all_that_matters() -> None:
     assert len(said) == 399 // int(CALM_SECONDS)
     assert said[0] == "30 of 400 pictures, 3 failed, 1.8 MP/s, about 0:06:10 left"
     assert lines[-1] is None
+
+
+def test_what_is_put_off_has_failed_until_it_is_done() -> None:
+    progress = Progress(4, quiet=True)
+    progress.put_off(result().job)
+    assert progress.pace.amount == "0/4, 1 failed"
+    progress.finish(result())
+    assert progress.pace.amount == "1/4"

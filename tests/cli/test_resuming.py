@@ -122,15 +122,15 @@ def test_a_result_that_the_user_has_changed_is_theirs(worked, on_exists: str, co
     assert sorted(results()) == sorted({"a.png", "b.png", *(["a-1.png"] if on_exists == "rename" else [])})
 
 
-def test_bytes_that_changed_behind_the_clock_are_found_by_verify(worked) -> None:
+def test_bytes_that_changed_behind_the_clock_are_found(worked) -> None:
     picture("in/a.png")
     worked()
     result = Path("out/a.png")
     state = result.stat()
     result.write_bytes(bytes(state.st_size))
     os.utime(result, ns=(state.st_atime_ns, state.st_mtime_ns))
-    assert worked() == (0, [])
-    assert worked("--verify", "--on-exists", "overwrite") == (0, ["a.png"])
+    assert worked()[0] == 1  # it is the user's
+    assert worked("--on-exists", "overwrite") == (0, ["a.png"])
 
 
 def test_without_a_manifest_all_is_as_it_was(worked, capsys) -> None:
@@ -142,7 +142,7 @@ def test_without_a_manifest_all_is_as_it_was(worked, capsys) -> None:
     assert run(["upscale", "in/a.png", "-o", "one/", "-m", "net.onnx", "-q"]) == 0
     assert not Path("one", NAME).exists()
     assert run(["upscale", "in/a.png", "-o", "two/", "-m", "net.onnx", "-q", "--manifest", "m.jsonl"]) == 0
-    assert [entry.target for entry in read_manifest(Path("m.jsonl")).entries] == ["two/a.png", "two/a.png"]
+    assert [entry.target for entry in read_manifest(Path("m.jsonl")).entries] == ["two/a.png"] * 3
 
 
 def test_failures_are_tried_once_more_and_then_only_when_asked(worked, capsys) -> None:
@@ -202,12 +202,13 @@ def test_a_damaged_line_is_named_and_its_picture_done_again(worked, capsys) -> N
     worked()
     manifest = Path("out", NAME)
     lines = manifest.read_bytes().splitlines(keepends=True)
-    (number,) = [number for number, line in enumerate(lines) if b'"done"' in line and b"a.png" in line]
-    lines[number] = lines[number][:20] + b"\0\0\0" + lines[number][23:]
+    first, number = (at for at, line in enumerate(lines) if b"a.png" in line and b'"begun"' not in line)
+    for at in (first, number):
+        lines[at] = lines[at][:20] + b"\0\0\0" + lines[at][23:]
     manifest.write_bytes(b"".join(lines))
-    assert upscale() == 0
+    assert upscale("--on-exists", "overwrite") == 0
     said = capsys.readouterr().err
-    assert f"damaged in line {number + 1}:" in said
+    assert f"damaged in line {first + 1}, {number + 1}:" in said
     assert "1 of 2 pictures are done already" in said
     assert "in/a.png -> " in said
 
@@ -333,12 +334,21 @@ def test_killed_at_any_moment_it_goes_on_where_it_was() -> None:
         running.send_signal(signal.SIGKILL)
         assert running.wait() == -signal.SIGKILL
     assert 0 < len(results()) < 40
+    at_the_kill = times()
     last = subprocess.run(COMMAND, capture_output=True, text=True, check=False)
     assert last.returncode == 0, last.stderr
     assert "of 40 pictures are done already" in last.stderr
     assert results() == results("whole")
     contents = read_manifest(manifest)
+    assert {name: time for name, time in times().items() if name in at_the_kill} == at_the_kill
     done = [entry.source for entry in contents.entries if entry.status == "done"]
     assert len(done) == len(set(done)) == 40
     assert contents.corrupt == []
     assert not list(Path("out").rglob(".*"))
+
+
+def test_a_runtime_that_is_chosen_is_the_same_by_any_word(worked) -> None:
+    picture("in/a.png")
+    worked()
+    chosen = read_manifest(Path("out", NAME)).runs[0].runtime
+    assert worked("--runtime", chosen) == (0, [])

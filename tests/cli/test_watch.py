@@ -91,7 +91,7 @@ def test_a_folder_that_is_none_is_named(capsys) -> None:
 def test_it_waits_for_the_end_of_a_file_and_ends_when_it_is_told(number: int, code: int) -> None:
     picture("in/first.png")
     whole = picture("whole.png", 1).read_bytes()
-    words = ["watch", "in", "-o", "out", "-m", "net.onnx", "--settle", "1.2"]
+    words = ["watch", "in", "-o", "out", "-m", "net.onnx", "--settle", "0.5"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     running = subprocess.Popen(
         [sys.executable, "-m", "kakudai", *words], stderr=subprocess.PIPE, text=True, env=environment
@@ -100,7 +100,7 @@ def test_it_waits_for_the_end_of_a_file_and_ends_when_it_is_told(number: int, co
     with Path("in/grows.png").open("wb", buffering=0) as file:
         for start in range(0, len(whole), len(whole) // 9):
             file.write(whole[start : start + len(whole) // 9])
-            time.sleep(0.1)
+            time.sleep(0.2)
     assert not Path("out/grows.png").exists()
     assert until(Path("out/grows.png").exists)
     assert until(lambda: read_manifest(Path("out", NAME)).entries[-1].status == "done")

@@ -31,3 +31,22 @@ def test_files_are_given_once_when_they_have_settled(tmp_path: Path) -> None:
     second.unlink()
     assert look(10) == []
     assert look(12) == ["a"]
+
+
+def test_what_is_put_off_is_given_again_later_and_later(tmp_path: Path) -> None:
+    clock, path = [0.0], tmp_path / "a"
+    arrivals = Arrivals(2.0, lambda: clock[0])
+    path.write_bytes(b"1")
+    given = []
+    for second in range(500):
+        clock[0] = second
+        if arrivals.settled([path]):
+            given.append(second)
+            arrivals.put_off([path])
+            assert not arrivals.are_all_given
+    assert given == [2, 62, 182, 422]
+    path.write_bytes(b"12")
+    clock[0] = 500
+    assert arrivals.settled([path]) == []
+    clock[0] = 502
+    assert arrivals.settled([path]) == [path]

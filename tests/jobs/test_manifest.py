@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from kakudai.jobs.lines import Entry, Run, read_line, write_line
 from kakudai.jobs.manifest import Manifest, read_manifest
 
 RUN = Run("0.1.0", {"scale": 2.0, "fit": None}, {"net": "ab"}, "onnxruntime", 5)
+ENDLESS = write_line(RUN).replace(b'"started_ns":5', b'"started_ns":1e400').removesuffix(b"\n")
 STAMP = Stamp(3, 1_700_000_000_123_456_789, "cd")
 
 
@@ -37,6 +39,7 @@ def write(path: Path, *contents: Run | Entry) -> None:
         entry("x\udc80\n\u2028.png", status="failed", after=None, error="line\nbreak", hint="try", seconds=0.25),
         entry(status="begun", before=None, after=None),
         entry(pixels=2400, networks=("photo-x2", "art-x2")),
+        entry(status="written", after=replace(STAMP, ctime_ns=8), reason="NoRoom"),
     ],
 )
 def test_a_line_comes_back_as_it_was(content: Run | Entry) -> None:
@@ -82,7 +85,9 @@ def test_the_very_first_line_may_be_cut_off(tmp_path: Path) -> None:
         assert read_manifest(path).entries == [entry()]
 
 
-@pytest.mark.parametrize("bad", [b"", b"\0\0\0\0", b"{}", b'{"schema":1,"kind":"picture"}', b"\xff\xfe", b'["schema"]'])
+@pytest.mark.parametrize(
+    "bad", [b"", b"\0\0\0\0", b"{}", b'{"schema":1,"kind":"picture"}', b"\xff\xfe", b'["schema"]', ENDLESS]
+)
 def test_a_damaged_line_is_named_and_costs_no_other(tmp_path: Path, bad: bytes) -> None:
     path = tmp_path / "m.jsonl"
     path.write_bytes(write_line(RUN) + bad + b"\n" + write_line(entry()))
@@ -91,7 +96,10 @@ def test_a_damaged_line_is_named_and_costs_no_other(tmp_path: Path, bad: bytes) 
     assert contents.entries == [entry()]
 
 
-@pytest.mark.parametrize("data", [b"\x89PNG\r\n\x1a\n", b"hello\n", b'{"a": 1}\n', b'{"schema": 2, "kind": "run"}\n'])
+@pytest.mark.parametrize("data", [
+    b"\x89PNG\r\n\x1a\n", b"hello\n", b'{"a": 1}\n', b'{"schema": 2, "kind": "run"}\n',
+    b'{"schema": 1}', b'{"schema":1,"kind":"other"}', b'{"schema": 1, "input": "a.png", "status": "done"}\n',
+])  # fmt: skip
 def test_another_kind_of_file_stays_as_it_is(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "m.jsonl"
     path.write_bytes(data)
@@ -147,6 +155,7 @@ def test_a_full_disk_is_an_error_and_costs_nothing(tmp_path: Path, monkeypatch) 
     with Manifest(path) as manifest, pytest.raises(OutputError, match="No space left") as caught:
         manifest.add(entry("b.png"))
     assert "goes on where it was" in caught.value.hint
+    assert path.read_bytes() == write_line(RUN) + write_line(entry("a.png"))
     monkeypatch.undo()
     write(path, entry("c.png"))
     contents = read_manifest(path)
@@ -162,8 +171,10 @@ def test_a_file_is_the_same_by_size_and_time_or_by_its_bytes(tmp_path: Path) -> 
     path.write_bytes(b"two")
     assert not is_same(path, stamp)
     os.utime(path, ns=(stamp.mtime_ns, stamp.mtime_ns))
-    assert is_same(path, stamp)
-    assert not is_same(path, stamp, verify=True)
+    assert not is_same(path, stamp)  # nobody can set when it was last changed in any way
+    unread = replace(stamp_file(path), hash="of other bytes")
+    assert is_same(path, unread)
+    assert not is_same(path, unread, verify=True)
     path.unlink()
     assert not is_same(path, stamp)
 
@@ -177,3 +188,13 @@ def test_many_lines_are_read_in_no_time(tmp_path: Path) -> None:
     started = time.process_time()
     assert len(read_manifest(path).entries) == 44_000
     assert time.process_time() - started < 4  # measured: 0.7 s
+
+
+def test_whoever_only_reads_disturbs_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "m.jsonl"
+    write(path, RUN, entry())
+    with Manifest(path) as first, Manifest(path, reading=True) as second:
+        assert second.contents == first.contents
+        assert not second.is_writable
+    with pytest.raises(UsageError, match="is a folder"):
+        Manifest(tmp_path)

@@ -2,8 +2,10 @@
 
 import glob
 import os
+import re
+import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -29,16 +31,21 @@ class Wanted:
         extensions: That pictures have, with their dots.
         patterns: That their paths have to fit.
         recursive: Those of the folders below, too.
+        unused: Patterns, with their options, that have fitted none so far; shortened.
     """
 
     extensions: frozenset[str]
     patterns: Patterns
     recursive: bool
+    unused: set[tuple[str, str]]
 
     def take(self, path: Path) -> bool:
         """Say whether a picture is taken, by its path below the folder that was named."""
-        hidden = any(part.startswith(".") for part in path.parts)
-        return path.suffix.lower() in self.extensions and not hidden and self.patterns.take(path)
+        if path.name.startswith(".") or path.suffix.lower() not in self.extensions:
+            return False
+        if self.unused:
+            self.unused.difference_update(self.patterns.fitting(path))
+        return self.patterns.take(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,7 @@ class Assignment:
         skipped: There is nothing to do, for the reason in `note`.
         note: What the user should know before, or nothing.
         is_result: It is skipped because it is no picture to be done, but the result of one.
+        replaces: What is at the target is written over, whosever it is.
     """
 
     source: Path
@@ -78,6 +86,7 @@ class Assignment:
     skipped: bool = False
     note: str = ""
     is_result: bool = False
+    replaces: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +116,8 @@ def find_pictures(
     """Expand files, folders, patterns and "-" into pictures, in a stable order, each once.
 
     Files that are named are always taken; in folders only those whose extension is one of pictures, and none that is
-    hidden or lies in a hidden folder. Links to folders are not followed. A word that leads to none becomes an
-    assignment with an error.
+    hidden or lies in a hidden folder, nor tiles of a DeepZoom. Links to folders are not followed. A word that leads to
+    none becomes an assignment with an error, and so does a folder that cannot be looked into.
 
     Args:
         words: As they were given.
@@ -117,17 +126,22 @@ def find_pictures(
         patterns: Which pictures of folders are taken.
     """
     seen: set[Path] = set()
-    wanted = Wanted(extensions, patterns, recursive)
+    wanted = Wanted(extensions, patterns, recursive, set(patterns.named))
     for word in words:
         for found in _expand(word, wanted):
             if isinstance(found, PictureError):
                 yield Assignment(Path(word), None, found)
+            elif isinstance(found, Assignment):
+                yield found
             elif (key := _key(found.path)) not in seen:
                 seen.add(key)
                 yield found
+    for option, pattern in sorted(wanted.unused):
+        note = "it fits no picture; patterns are about paths below the folder, and those of folders end in a slash"
+        yield Assignment(Path(f"{option} {pattern}"), None, note=note)
 
 
-def _expand(word: str, wanted: Wanted) -> Iterator[Found | PictureError]:
+def _expand(word: str, wanted: Wanted) -> Iterator[Found | Assignment | PictureError]:
     path = Path(word)
     if not word:
         yield PictureNotFound("the name of a picture is empty", "check the quotes and variables of the command")
@@ -146,23 +160,33 @@ def _expand(word: str, wanted: Wanted) -> Iterator[Found | PictureError]:
         yield Found(path)
 
 
-def _in_folder(folder: Path, wanted: Wanted) -> Iterator[Found | PictureError]:
-    try:
-        paths = sorted(folder.rglob("*") if wanted.recursive else folder.iterdir())
-    except OSError as error:
-        yield PictureUnreadable(f"{folder} cannot be looked into: {error.strerror}", "check its permissions")
-        return
+def _in_folder(folder: Path, wanted: Wanted) -> Iterator[Found | Assignment | PictureError]:
+    errors: list[OSError] = []
+    paths = sorted(_files(folder, errors, recursive=wanted.recursive))
     found = [
         Found(path, folder)
         for path in paths
         if wanted.take(path.relative_to(folder)) and os.path.isfile(path)  # noqa: PTH113
     ]
-    if not found:
+    for error in errors:
+        problem = PictureUnreadable(
+            f"{error.filename} cannot be looked into: {error.strerror}", "check its permissions"
+        )
+        yield Assignment(Path(error.filename), None, problem)
+    if not found and not errors:
         hint = "name another folder" if wanted.recursive else "use -r to look into the folders below"
         if wanted.patterns != EVERYTHING:
             hint = "check --include and --exclude, which are about paths below that folder"
         yield PictureNotFound(f"no pictures in {folder}", hint)
     yield from found
+
+
+def _files(folder: Path, errors: list[OSError], *, recursive: bool) -> Iterator[Path]:
+    """Yield what lies in a folder, without hidden folders and tiles of a DeepZoom; errors are added to `errors`."""
+    for place, folders, names in os.walk(folder, onerror=errors.append):
+        zooms = {f"{name[:-4]}_files" for name in names if name.lower().endswith(".dzi")}
+        folders[:] = [name for name in folders if recursive and not name.startswith(".") and name not in zooms]
+        yield from (Path(place, name) for name in names)
 
 
 def _file(path: Path) -> Path:
@@ -175,7 +199,9 @@ def _key(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def assign_targets(found: list[Found], naming: Naming, ledger: Ledger | None = None) -> Iterator[Assignment]:
+def assign_targets(
+    found: list[Found], naming: Naming, ledger: Ledger | None = None, manifest: Path | None = None
+) -> Iterator[Assignment]:
     """Give each picture its target; two pictures never get the same one, and no input is a target.
 
     In folders, results of pictures beside them and all of an output folder inside are left alone, so that a command
@@ -184,13 +210,15 @@ def assign_targets(found: list[Found], naming: Naming, ledger: Ledger | None = N
     Args:
         found: The pictures.
         naming: How targets are named.
-        ledger: What the manifest knows: which files are results of earlier runs. They may be written over.
+        ledger: What the manifest knows: which files are results of earlier runs. They may be written over, but only by
+            new results of the same picture.
+        manifest: Where it is: no target.
 
     Raises:
         UsageError: Several pictures are to go into one file or into standard output.
     """
     folder = output_folder(found, naming)
-    left_alone = {picture.path for picture in found if _is_in_output(picture, folder)}
+    left_alone = _in_output(found, folder)
     origins = _origins(found, ledger) if ledger is not None else {}
     kept = [picture for picture in found if picture.path not in left_alone and picture.path not in origins]
     sources = {_key(picture.path) for picture in kept}
@@ -199,7 +227,12 @@ def assign_targets(found: list[Found], naming: Naming, ledger: Ledger | None = N
     results = {p.path: owner for p in kept if p.root and (owner := owners.get(_key(p.path), p.path)) != p.path}
     sources -= {_key(path) for path in results}
     results |= origins
-    taken: dict[Path, Path] = {}
+    given = Given({}, set(), ledger, folds=_folds(folder or (kept[0].path.parent if kept else Path())))
+    given.sources.update(given.fold(path) for path in sources)
+    if manifest is not None:
+        given.manifests.add(given.key(manifest))
+    if ledger is not None:
+        given.taken.update({given.key(target): p.path for p in kept for target in ledger.targets(p.path)})
     for picture in found:
         if picture.path in left_alone:
             note = "it lies in the output folder"
@@ -208,7 +241,6 @@ def assign_targets(found: list[Found], naming: Naming, ledger: Ledger | None = N
             note = f"it is the result of {results[picture.path]}"
             yield Assignment(picture.path, None, skipped=True, note=note, is_result=True)
         else:
-            given = Given(taken, sources, ledger)
             yield _settle(picture.path, *targets[picture.path], naming.on_exists, given=given)
 
 
@@ -218,12 +250,29 @@ def _origins(found: list[Found], ledger: Ledger) -> dict[Path, Path]:
     return {path: origin for path, origin in made.items() if origin is not None}
 
 
-def _is_in_output(picture: Found, folder: Path | None) -> bool:
-    """Say whether a picture was found in an output folder that lies inside the input folder."""
-    if folder is None or picture.root is None:
-        return False
-    output, root = _key(folder), _key(picture.root)
-    return output != root and output.is_relative_to(root) and _key(picture.path).is_relative_to(output)
+def _in_output(found: list[Found], folder: Path | None) -> set[Path]:
+    """Return the pictures that were found in an output folder that lies inside the input folder."""
+    if folder is None:
+        return set()
+    output, roots = _key(folder), {picture.root for picture in found if picture.root is not None}
+    around = {root for root in roots if (key := _key(root)) != output and output.is_relative_to(key)}
+    return {one.path for one in found if one.root in around and _key(one.path).is_relative_to(output)}
+
+
+def _folds(folder: Path) -> bool:
+    """Say whether a disk takes names for one that differ in upper and lower case alone, by names that are there."""
+    place = _key(folder)
+    while not place.is_dir():
+        place = place.parent
+    try:
+        names = [place / entry.name for entry in os.scandir(place)]
+    except OSError:
+        names = []
+    for path in (*names, place):
+        other = path.with_name(path.name.swapcase()) if path.name else path
+        if other != path:
+            return os.path.lexists(other) and os.path.samestat(os.lstat(path), os.lstat(other))
+    return False
 
 
 def output_folder(found: list[Found], naming: Naming) -> Path | None:
@@ -276,46 +325,100 @@ class Given:
     """What may not be given to a picture as its target.
 
     Args:
-        taken: Targets of others, and whose they are; lengthened.
+        taken: Targets and results of others, and whose they are; lengthened.
         sources: Inputs.
         ledger: What the manifest knows, if there is one.
+        folds: The disk takes names for one that differ in upper and lower case alone, and in how accents are written.
+        manifests: Where the manifest is, if there is one.
+        numbers: Name -> the first number behind it that may be free; for `--on-exists rename`.
     """
 
     taken: dict[Path, Path]
     sources: set[Path]
     ledger: Ledger | None
+    folds: bool
+    manifests: set[Path] = field(default_factory=set)
+    numbers: dict[Path, int] = field(default_factory=dict)
+
+    def key(self, path: Path) -> Path:
+        """Return what is the same for all names of a file on this disk."""
+        return self.fold(_key(path))
+
+    def fold(self, key: Path) -> Path:
+        """Return what is the same for all spellings of a name on this disk."""
+        return Path(unicodedata.normalize("NFC", str(key)).casefold()) if self.folds else key
 
     def exists(self, source: Path, target: Path) -> bool:
         """Say whether a target is a file that is not ours, or is an input; pipes and devices exist by nature."""
         if not os.path.isfile(target):  # noqa: PTH113
             return False
-        return self.ledger is None or _key(target) in self.sources or not self.ledger.owns(source, target)
+        return self.ledger is None or self.key(target) in self.sources or not self.ledger.owns(source, target)
+
+    def owner(self, source: Path, target: Path) -> Path | None:
+        """Return the other picture that a target is the result of, if there is one."""
+        owner = self.taken.get(self.key(target), source)
+        return owner if owner != source else None
+
+    def is_free(self, source: Path, target: Path) -> bool:
+        """Say whether nothing at all is where a result is to appear but an earlier one of the same picture."""
+        taken = self.owner(source, target) is not None or self.key(target) in self.manifests
+        return not (taken or os.path.isdir(target) or self.exists(source, target))  # noqa: PTH112
+
+    def number(self, source: Path, name: Path) -> int | None:
+        """Return the number behind a name that an earlier result of a picture has; None if there is none."""
+        results = [] if self.ledger is None else self.ledger.targets(source)
+        here = [result for result in results if _key(result.parent) == _key(name.parent)]
+        numbers = [int(found[1] or 0) for result in here if (found := _numbering(name).fullmatch(result.name))]
+        return min(numbers, default=None)
 
 
 def _settle(source: Path, target: Path, note: str, on_exists: OnExists, *, given: Given) -> Assignment:
     """Decide what happens where a target exists, is an input, or was given away already."""
     if target == Path(STREAM):
         return Assignment(source, target, note=note)
-    taken, sources = given.taken, given.sources
-    key, exists = _key(target), given.exists(source, target)
-    error = None
-    if on_exists != "rename" and key in taken:
-        hint = "use --on-exists rename, or another folder for one of them"
-        error = OutputExists(f"{target} is the result of {taken[key]} already", hint)
-    elif on_exists != "rename" and key == _key(source):
-        error = OutputExists(f"{target} is the input itself", "name another file with -o")
-    elif on_exists == "overwrite" and key in sources:
-        error = OutputExists(f"{target} is an input too", "name a folder with -o")
-    elif on_exists == "error" and exists:
-        error = OutputExists(f"{target} exists", "use --on-exists skip, overwrite or rename")
+    error = None if on_exists == "rename" else _objection(source, target, on_exists, given)
     if error:
         return Assignment(source, None, error)
-    if on_exists == "skip" and exists:
+    if on_exists == "skip" and given.exists(source, target):
         return Assignment(source, None, skipped=True, note=f"{target} exists")
     if on_exists == "rename":
-        number, name = 1, target
-        while exists or os.path.isdir(target) or _key(target) in taken:  # noqa: PTH112
-            target = name.with_name(f"{name.stem}-{number}{name.suffix}")
-            number, exists = number + 1, given.exists(source, target)
-    taken[_key(target)] = source
-    return Assignment(source, target, note=note)
+        target = _renamed(source, target, given)
+    given.taken[given.key(target)] = source
+    return Assignment(source, target, note=note, replaces=on_exists == "overwrite")
+
+
+def _objection(source: Path, target: Path, on_exists: OnExists, given: Given) -> OutputExists | None:
+    """Return why a target cannot be given to a picture, if there is a reason."""
+    key, owner = given.key(target), given.owner(source, target)
+    if owner is not None:
+        hint = "use --on-exists rename, or another folder for one of them"
+        return OutputExists(f"{target} is the result of {owner} already", hint)
+    if key in given.manifests:
+        return OutputExists(f"{target} is the manifest", "name results or the manifest otherwise: --name, --manifest")
+    if key == given.key(source):
+        return OutputExists(f"{target} is the input itself", "name another file with -o")
+    if on_exists == "overwrite" and key in given.sources:
+        return OutputExists(f"{target} is an input too", "name a folder with -o")
+    if on_exists == "error" and given.exists(source, target):
+        return OutputExists(f"{target} exists", "use --on-exists skip, overwrite or rename")
+    return None
+
+
+def _renamed(source: Path, name: Path, given: Given) -> Path:
+    """Return the first of NAME, NAME-1, NAME-2, ... that is free."""
+    own = given.number(source, name)
+    if own is not None and given.is_free(source, _numbered(name, own)):
+        return _numbered(name, own)
+    number = given.numbers.get(name, 0)
+    while not given.is_free(source, _numbered(name, number)):
+        number += 1
+    given.numbers[name] = number + 1  # what one picture cannot have, or has, is for no other
+    return _numbered(name, number)
+
+
+def _numbering(name: Path) -> re.Pattern[str]:
+    return re.compile(rf"{re.escape(name.stem)}(?:-([1-9]\d*))?{re.escape(name.suffix)}")
+
+
+def _numbered(name: Path, number: int) -> Path:
+    return name.with_name(f"{name.stem}-{number}{name.suffix}") if number else name

@@ -54,6 +54,7 @@ def _object(summary: Summary) -> dict[str, Any]:
         "skipped": summary.skipped,
         "unfinished": summary.unfinished,
         "failed": failed,
+        "gone": summary.gone,
         "reasons": [{"reason": reason, "pictures": count} for reason, count in summary.reasons],
         "corrupt_lines": summary.corrupt,
         "runs": summary.runs,
@@ -68,6 +69,8 @@ def _print(summary: Summary, *, names: bool) -> None:
     words = [f"{count} {word}" for word, count in counts.items()]
     if summary.unfinished:
         words.append(f"{summary.unfinished} begun and not ended")
+    if summary.gone:
+        words.append(f"{summary.gone} failed and gone since")
     typer.echo(", ".join(words))
     typer.echo(f"{summary.megapixels:.1f} MP in {summary.seconds:.1f} s of work, {summary.rate:.2f} MP/s")
     if summary.corrupt:

@@ -34,8 +34,25 @@ def manifest_path(named: str | None, found: list[Found], naming: Naming, *, is_o
     """Return where the manifest is: as it was named, or in the output folder where an input is a folder, too.
 
     Raises:
-        UsageError: It is named, and to be left out; or the options of -o exclude each other, see `output_folder`.
+        UsageError: It is named, and to be left out; results are DeepZooms, whose thousands of files it does not know;
+            or the options of -o exclude each other, see `output_folder`.
     """
+    path = _manifest_path(named, found, naming, is_off=is_off)
+    if path is not None and _is_deepzoom(naming):
+        raise UsageError(
+            "a manifest cannot keep DeepZooms, which are many files each",
+            "make them with kakudai upscale --no-manifest",
+        )
+    return path
+
+
+def _is_deepzoom(naming: Naming) -> bool:
+    """Say whether all results are DeepZooms; no input has that ending."""
+    named = naming.template.fill("picture", naming.extension or ".png") if naming.template else naming.output or ""
+    return naming.extension == ".dzi" or Path(named).suffix.lower() == ".dzi"
+
+
+def _manifest_path(named: str | None, found: list[Found], naming: Naming, *, is_off: bool) -> Path | None:
     if is_off:
         if named is not None:
             raise UsageError("--manifest and --no-manifest exclude each other", "leave one of them out")
@@ -47,8 +64,17 @@ def manifest_path(named: str | None, found: list[Found], naming: Naming, *, is_o
 
 
 @contextlib.contextmanager
-def keeping(path: Path | None, order: Order, upscaler: "Upscaler", options: "FileOptions") -> Iterator["Keeper | None"]:
+def keeping(
+    path: Path | None, order: Order, upscaler: "Upscaler", options: "FileOptions", *, reading: bool = False
+) -> Iterator["Keeper | None"]:
     """Open the manifest, and let nobody else have it meanwhile; without a path there is none.
+
+    Args:
+        path: Where it is.
+        order: What is asked.
+        upscaler: What does it.
+        options: How files are written.
+        reading: Nothing will be written down, and another run may have it.
 
     Raises:
         UsageError: It is another kind of file, or another run has it.
@@ -59,5 +85,5 @@ def keeping(path: Path | None, order: Order, upscaler: "Upscaler", options: "Fil
         return
     from kakudai.jobs.keeper import Keeper
 
-    with Manifest(path) as manifest:
+    with Manifest(path, reading=reading) as manifest:
         yield Keeper(manifest, order.run(upscaler, options))

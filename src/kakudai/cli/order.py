@@ -4,6 +4,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kakudai.cli.endings import writable_extensions
+from kakudai.cli.inputs import BOOKS
 from kakudai.cli.template import Template
 from kakudai.cli.wishes import parse_denoise, parse_fit, parse_tile, size_label
 
@@ -35,16 +37,19 @@ class Order:
         """What the size is called in the names of files."""
         return size_label(self.scale, self.width, self.height, self.fit)
 
-    def template(self, text: str | None) -> Template | None:
+    def template(self, text: str | None, format: str | None) -> Template | None:  # noqa: A002
         """Read --name.
 
         Raises:
-            UsageError: It is no template.
+            UsageError: It is no template, or its ending is to decide the format and is that of none.
         """
         if text is None:
             return None
         in_pixels = self.width or self.height or self.fit
-        return Template(text, self.label, None if in_pixels else self.scale or 2.0)
+        template = Template(text, self.label, None if in_pixels else self.scale or 2.0)
+        if format is None:
+            template.check(writable_extensions() | BOOKS)
+        return template
 
     def open(self) -> "Upscaler":
         """Load what is needed for it.
@@ -78,6 +83,7 @@ class Order:
         decides whether there is one.
         """
         from kakudai import __version__
+        from kakudai.engine.machine import Machine
         from kakudai.jobs.fingerprint import hash_bytes
         from kakudai.jobs.lines import Run
 
@@ -88,8 +94,8 @@ class Order:
             "fit": self.fit,
             "denoise": self.denoise,
             "tta": self.tta,
-            "runtime": self.runtime,
-            "precision": self.precision,
+            "runtime": upscaler.runtime,
+            "int8": Machine(upscaler.runtime, precision=self.precision).takes_int8,  # type: ignore[arg-type]
             "format": options.format,
             "quality": options.quality,
             "depth": options.depth,

@@ -28,12 +28,14 @@ class Pace:
 
     def __init__(self, pictures: int, now: Callable[[], float] = time.monotonic) -> None:
         self.pictures, self.done, self.failed, self.pixels = pictures, 0, 0, 0
+        self.waiting: set[str] = set()
         self._now, self._started = now, now()
         self._said = self._started
 
     def take(self, result: "FileResult") -> None:
         """Count a picture that has come to an end."""
         width, height = result.output_size or (0, 0)
+        self.waiting.discard(result.job.name)
         self.done += 1
         self.failed += result.error is not None
         self.pixels += width * height * result.frames
@@ -45,7 +47,8 @@ class Pace:
 
     @property
     def _failures(self) -> str:
-        return f", {self.failed} failed" if self.failed else ""
+        failed = self.failed + len(self.waiting)
+        return f", {failed} failed" if failed else ""
 
     @property
     def speed(self) -> str:
@@ -121,8 +124,13 @@ class Progress:
             speed, amount = f"{done / 1e6 / seconds:.1f} MP/s", f"{done / max(total, 1):.0%}"
             self.bars.update(row, completed=done, total=total, speed=speed, amount=amount)
 
+    def put_off(self, job: "Job") -> None:
+        """Count a picture that has failed, and is begun again at the end."""
+        self.pace.waiting.add(job.name)
+        self.drop(job)
+
     def drop(self, job: "Job") -> None:
-        """Take away the bar of a picture, which may be begun again."""
+        """Take away the bar of a picture."""
         if not self.visible:
             return
         with self.lock:

@@ -1,6 +1,7 @@
 """How errors and warnings are said, and which exit code follows."""
 
 import contextlib
+import errno
 import os
 import signal
 import threading
@@ -15,6 +16,9 @@ from kakudai.errors import KakudaiError, ModelError, RecipeError, RuntimeUnavail
 
 WRONG_USAGE = (UsageError, ModelError, RuntimeUnavailable, RecipeError)
 """Errors that no input can make right: exit code 2. All others are inputs or outputs that failed: exit code 1."""
+
+TOO_LONG = "choose a shorter name, with -o or --name"
+"""What to do where the name of a result is longer than the disk takes."""
 
 
 class Interrupted(Exception):
@@ -93,7 +97,8 @@ def explain(error: Exception) -> tuple[str, str]:
         return "there is not enough memory", "use a smaller --tile, or close other programs"
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
-        return one_line(f"{where}{error.strerror}"), "check the path, its permissions and the room on the disk"
+        hint = "check the path, its permissions and the room on the disk"
+        return one_line(f"{where}{error.strerror}"), TOO_LONG if error.errno == errno.ENAMETOOLONG else hint
     return (
         one_line(f"unexpected {type(error).__name__}: {error}"),
         "this is a mistake of kakudai: run it again with --debug and report what it prints",

@@ -2,8 +2,8 @@
 
 import json
 import math
+import os
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -137,7 +137,7 @@ class Results:
 
 def target_name(target: object) -> str:
     """Return what to call a target: its path, or - for a stream."""
-    return str(target) if isinstance(target, Path) else STREAM
+    return os.fspath(target) if isinstance(target, str | os.PathLike) else STREAM
 
 
 def how(report: "Report", size: tuple[int, int]) -> str:

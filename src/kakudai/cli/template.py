@@ -1,7 +1,7 @@
 """--name: how results are called."""
 
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import PurePath, PurePosixPath
 from string import Formatter
 
 from kakudai.errors import UsageError
@@ -41,6 +41,16 @@ class Template:
             raise UsageError("--name has {scale}, and a size is given in pixels", "use {label}")
         if not PurePath(self.fill("picture", ".png")).suffix:
             raise UsageError(f"--name {self.text} gives names without an ending", "let it end in {ext}")
+
+    def check(self, endings: frozenset[str]) -> None:
+        """Make sure that names end in one of `endings`, for they decide the format.
+
+        Raises:
+            UsageError: They do not.
+        """
+        ending = PurePosixPath(self.fill("picture", ".png")).suffix
+        if ending.lower() not in endings:
+            raise UsageError(f"--name {self.text} gives names that end in {ending}", "let it end in {ext}")
 
     def fill(self, stem: str, extension: str) -> str:
         """Return the name of a result, or its path below the output folder.

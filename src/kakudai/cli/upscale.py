@@ -102,7 +102,7 @@ def upscale(
         scale, width, height, fit, model, denoise, tile=tile, tta=tta, runtime=runtime, precision=precision,
         device=device, threads=threads,
     )  # fmt: skip
-    template = order.template(name)
+    template = order.template(name, format)
     with order.open() as upscaler:
         results = Results(as_json=as_json, quiet=quiet)
         results.note(upscaler.notes)
@@ -112,10 +112,10 @@ def upscale(
         pictures = [picture for picture in found if isinstance(picture, Found)]
         naming = Naming(output, order.label, extension_of(kind), writable_extensions(), on_exists, template)  # type: ignore[arg-type]
         path = manifest_path(manifest, pictures, naming, is_off=no_manifest)
-        with keeping(path, order, upscaler, options) as keeper:
+        with keeping(path, order, upscaler, options, reading=dry_run) as keeper:
             again = Again(verify, retry_failed)
             batch = Batch(upscaler, options, results, fail_fast=fail_fast, keeper=keeper, again=again)
             assignments = [problem for problem in found if isinstance(problem, Assignment)]
-            assignments += assign_targets(pictures, naming, keeper.ledger if keeper else None)
+            assignments += assign_targets(pictures, naming, keeper.ledger if keeper else None, path)
             batch.refuse(assignments)
             return batch.plan(assignments) if dry_run else batch.run(assignments)

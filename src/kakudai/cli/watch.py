@@ -10,8 +10,8 @@ import typer
 
 from kakudai.cli.batch import Batch
 from kakudai.cli.endings import extension_of, readable_extensions, writable_extensions
-from kakudai.cli.inputs import Found, Naming, assign_targets, find_pictures
-from kakudai.cli.keeping import keeping, manifest_path
+from kakudai.cli.inputs import Assignment, Found, Naming, assign_targets, find_pictures
+from kakudai.cli.keeping import Again, keeping, manifest_path
 from kakudai.cli.options import (
     AsJson,
     Denoise,
@@ -31,6 +31,7 @@ from kakudai.cli.options import (
     Quality,
     Quiet,
     Recursive,
+    RetryFailed,
     Runtime,
     Scale,
     Still,
@@ -83,6 +84,7 @@ def watch(
     exclude: Exclude = None,
     name: Name = None,
     manifest: ManifestFile = None,
+    retry_failed: RetryFailed = False,
     max_pixels: LargestInput = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -90,7 +92,7 @@ def watch(
     """Enlarge pictures as they arrive in a folder, until Ctrl-C.
 
     What was done before, by `kakudai upscale` too, is known by kakudai-manifest.jsonl in the output folder, and is not
-    done again.
+    done again. What cannot be done now is tried again after a minute, then two, then four.
 
     Example: kakudai watch scans/ -o large/
     """
@@ -106,7 +108,7 @@ def watch(
         threads=threads,
     )  # fmt: skip
     naming = Naming(
-        f"{output}/", order.label, extension_of(kind), writable_extensions(), on_exists, order.template(name)  # type: ignore[arg-type]
+        f"{output}/", order.label, extension_of(kind), writable_extensions(), on_exists, order.template(name, format)  # type: ignore[arg-type]
     )  # fmt: skip
     patterns = Patterns(tuple(include or ()), tuple(exclude or ()))
     with order.open() as upscaler:
@@ -115,17 +117,22 @@ def watch(
         path = manifest_path(manifest, [Found(folder / "any", folder)], naming, is_off=False)
         with ending_at_sigterm(), keeping(path, order, upscaler, options) as keeper:
             assert keeper is not None
-            batch = Batch(upscaler, options, results, fail_fast=False, keeper=keeper)
+            again = Again(failed=retry_failed)
+            batch = Batch(upscaler, options, results, fail_fast=False, keeper=keeper, again=again)
             batch.warn_of_damage()
-            look = Look(folder, Arrivals(settle), patterns, naming, keeper, recursive=recursive)
+            arrivals = Arrivals(settle)
+            look = Look(folder, arrivals, patterns, naming, keeper, recursive=recursive)
             if not quiet and not once:
                 say(f"watching {folder}; Ctrl-C ends it")
             while True:
                 started = time.monotonic()
-                is_over = look.do_what_is_there(batch)
-                if once and is_over:
+                arrived = look.arrived(batch)
+                seconds = time.monotonic() - started
+                put_off = batch.take(arrived) if arrived else []
+                if once and arrivals.are_all_given:
                     return results.finish()
-                time.sleep(max(min(LOOK_SECONDS, settle / 4), time.monotonic() - started))
+                arrivals.put_off([] if once else put_off)
+                time.sleep(max(min(LOOK_SECONDS, settle / 4), seconds))
 
 
 def check_folder(folder: Path, settle: float) -> None:
@@ -161,16 +168,24 @@ class Look:
     keeper: "Keeper"
     recursive: bool
 
-    def do_what_is_there(self, batch: Batch) -> bool:
-        """Do the pictures that have become whole since the last look; say whether none may still be growing."""
+    def arrived(self, batch: Batch) -> list[Assignment]:
+        """Return what has become whole since the last look; say what cannot be looked into."""
+        if not self.folder.is_dir():
+            error = PictureNotFound(f"{self.folder} is not there any more", "it is looked for again all the time")
+            batch.complain([Assignment(self.folder, None, error)])
+            return []
         endings = readable_extensions() | {".cbz"}
-        found = [
-            picture
-            for picture in find_pictures([str(self.folder)], endings, recursive=self.recursive, patterns=self.patterns)
-            if isinstance(picture, Found)
-        ]
+        entries = list(find_pictures([str(self.folder)], endings, recursive=self.recursive, patterns=self.patterns))
+        batch.complain([one for one in entries if isinstance(one, Assignment) and _is_trouble(one)])
+        found = [one for one in entries if isinstance(one, Found)]
         whole = set(self.arrivals.settled(picture.path for picture in found))
-        if whole:
-            arrived = [picture for picture in found if picture.path in whole]
-            batch.take(list(assign_targets(arrived, self.naming, self.keeper.ledger)))
-        return self.arrivals.are_all_given
+        if not whole:
+            return []
+        # Of all pictures, so that no result takes the place of an input or of another's result.
+        assignments = assign_targets(found, self.naming, self.keeper.ledger, self.keeper.path)
+        return [assignment for assignment in assignments if assignment.source in whole]
+
+
+def _is_trouble(problem: Assignment) -> bool:
+    """Say whether it is more than that there is no picture yet."""
+    return problem.error is not None and not isinstance(problem.error, PictureNotFound)

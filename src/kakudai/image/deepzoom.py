@@ -7,7 +7,7 @@ import errno
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,12 @@ def save(image: Any, metadata: Metadata, target: Path, options: dict[str, Any]) 
 
 
 @contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
+def whole_folder(path: Path, may_replace: Callable[[], bool] | None = None) -> Iterator[Path]:
     """Yield a name for a new NAME.dzi that takes the place of `path` when the block ends without an error.
+
+    Args:
+        path: Of NAME.dzi.
+        may_replace: Asked whether one that is there is replaced; without it any is.
 
     Raises:
         OSError: There is a folder of that name that no .dzi belongs to, or it cannot be written.
@@ -42,6 +46,8 @@ def whole_folder(path: Path) -> Iterator[Path]:
     try:
         new = beside / path.name
         yield new
+        if may_replace is not None and path.exists() and not may_replace():
+            raise OSError(errno.EEXIST, f"{path.name} has appeared meanwhile")
         path.unlink(missing_ok=True)  # tiles without it are no picture; with it, half of them would look like one
         if tiles.exists():
             tiles.replace(beside / "old")

@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from kakudai.errors import OutputError, UsageError
+from kakudai.errors import NoRoom, OutputError, UsageError
 from kakudai.image.deepzoom import whole_folder
 from kakudai.image.encoding import encode, make_plan
 from kakudai.image.formats import DEEPZOOM, Format, find_output_format
 from kakudai.image.picture import Picture
 from kakudai.image.strips import Strips, write_strips
-from kakudai.image.whole import is_special, new_file, whole_file
+from kakudai.image.whole import Place, is_special, new_file, whole_file
 
 DEPTHS = (8, 10, 12, 16)
 """Bits per channel that can be asked for."""
@@ -29,7 +29,11 @@ HINTS = {
     errno.EROFS: "the disk is read-only: write elsewhere",
     errno.ENOENT: "create the folder first, or write elsewhere",
     errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EEXIST: "move it away, or write elsewhere",
 }
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+"""What is said of a disk that takes no other picture either."""
 
 
 def write_image(
@@ -92,7 +96,8 @@ def write_rows(
     entry = check_target(target, format, strips.width, strips.height)
     write = partial(write_strips, strips, entry=entry, quality=quality, depth=depth, strip=strip)
     if entry is DEEPZOOM and isinstance(target, str | os.PathLike):
-        with failing_as_output_error(target), whole_folder(_resolved(target)) as path:
+        may_replace = target.may_replace if isinstance(target, Place) else None
+        with failing_as_output_error(target), whole_folder(_resolved(target), may_replace) as path:
             return write(path)
     with whole_target(target) as file:
         return write(file)
@@ -118,7 +123,7 @@ def whole_target(target: str | os.PathLike[str] | BinaryIO) -> Iterator[BinaryIO
     """
     with failing_as_output_error(target):
         if isinstance(target, str | os.PathLike):
-            with whole_file(_resolved(target)) as file:
+            with whole_file(_resolved(target), target if isinstance(target, Place) else None) as file:
                 yield file
         else:
             yield target
@@ -203,9 +208,9 @@ def failing_as_output_error(target: Any) -> Iterator[None]:
         name = repr(os.fspath(target)) if isinstance(target, str | os.PathLike) else "the output stream"
         number = error.errno if isinstance(error, OSError) else None
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise OutputError(
-            f"cannot write {name}: {reason}", HINTS.get(number or 0, "check the path, or write elsewhere")
-        ) from None
+        kind = NoRoom if number in NO_ROOM else OutputError
+        hint = HINTS.get(number or 0, "check the path, or write elsewhere")
+        raise kind(f"cannot write {name}: {reason}", hint) from None
 
 
 def _resolved(target: str | os.PathLike[str]) -> Path:

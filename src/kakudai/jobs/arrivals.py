@@ -2,20 +2,33 @@
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 State = tuple[int, int]
 """Size in bytes, and the time of the last change in nanoseconds."""
 
 
+AGAIN_SECONDS = 60.0
+"""After which a file is given once more that nothing could be done with; doubled each time."""
+
+MOST_SECONDS = 3600.0
+"""That such a file waits at most."""
+
+
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """How a file was found, since when it has been so, and whether it was given away."""
+    """How a file was found, and when it is given away.
+
+    Args:
+        state: How it was found.
+        due: When, unless it changes before; None where it was given away.
+        wait: Seconds until it is given once more, if it is put off.
+    """
 
     state: State
-    since: float
-    given: bool = False
+    due: float | None
+    wait: float
 
 
 class Arrivals:
@@ -40,17 +53,25 @@ class Arrivals:
                 continue
             seen = before.get(path)
             if seen is None or seen.state != state:
-                seen = Seen(state, now)
-            if not seen.given and now >= seen.since + self._settle:
+                seen = Seen(state, now + self._settle, AGAIN_SECONDS)
+            if seen.due is not None and now >= seen.due:
                 whole.append(path)
-                seen = Seen(state, seen.since, given=True)
+                seen = replace(seen, due=None)
             self._seen[path] = seen
         return whole
+
+    def put_off(self, paths: Iterable[Path]) -> None:
+        """Give files once more after a while, though they stay as they are: nothing could be done with them now."""
+        now = self._now()
+        for path in paths:
+            seen = self._seen.get(path)
+            if seen is not None:
+                self._seen[path] = Seen(seen.state, now + seen.wait, min(2 * seen.wait, MOST_SECONDS))
 
     @property
     def are_all_given(self) -> bool:
         """Whether there is nothing that may still grow."""
-        return all(seen.given for seen in self._seen.values())
+        return all(seen.due is None for seen in self._seen.values())
 
 
 def _state(path: Path) -> State | None:

@@ -1,15 +1,19 @@
 """Keeps the manifest of one run: what is begun and what became of it, before anybody is told."""
 
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from kakudai.engine.job import FileResult, Job
 from kakudai.errors import KakudaiError, PictureUnreadable
-from kakudai.jobs.fingerprint import Stamp, stamp_file
+from kakudai.image.whole import Place
+from kakudai.jobs.fingerprint import Stamp, has_times, is_same, stamp_file, stamp_known, stamp_open
 from kakudai.jobs.ledger import Ledger
-from kakudai.jobs.lines import Entry, Run, Status
+from kakudai.jobs.lines import BAD_PAGES, Entry, Run, Status
 from kakudai.jobs.manifest import Manifest
 from kakudai.jobs.places import Places
 
@@ -26,7 +30,9 @@ class Keeper:
         self._manifest, self._run = manifest, run
         self._places = Places(manifest.path.parent)
         self._begun: dict[Path, Stamp | None] = {}
+        self._written: dict[Path, Stamp] = {}
         self._introduced = False
+        self._lock = threading.Lock()
         self.ledger = Ledger(manifest.contents.entries, self._places)
 
     @property
@@ -44,30 +50,36 @@ class Keeper:
         return self.ledger.judge(source, target, self._run.setting, verify=verify)
 
     def begin(self, jobs: Iterable[Job]) -> Iterator[Job]:
-        """Pass jobs on, each when it is asked for and after it is written down.
+        """Pass jobs on, each when it is asked for and after it is written down; their results are announced.
 
         Raises:
             OutputError: That cannot be done.
         """
         for job in jobs:
-            if isinstance(job.target, Path) and isinstance(job.source, Path):
-                try:
-                    self._begun[job.source] = stamp_file(job.source)
-                except OSError:  # whoever reads it as a picture will say so
-                    self._begun[job.source] = None
-                self._add(self._entry(job, "begun"))
-            yield job
+            place = job.target
+            if not isinstance(place, Place) or not isinstance(job.source, Path):
+                yield job
+                continue
+            try:
+                self._begun[job.source] = stamp_file(job.source)
+            except OSError:  # whoever reads it as a picture will say so
+                self._begun[job.source] = None
+            self._written.pop(place.path, None)
+            self._add(self._entry(job.source, place.path, "begun"))
+            yield replace(job, target=replace(place, announce=partial(self._announce, job.source, place.path)))
 
-    def check(self, result: FileResult) -> FileResult:
-        """Return a result, or its failure where the input is no longer what was read."""
-        source = result.job.source
-        if result.error or not isinstance(source, Path):
-            return result
+    def _announce(self, source: Path, target: Path, file: BinaryIO) -> None:
+        """Write down which file is about to appear. Called by the thread that writes it.
+
+        Raises:
+            PictureUnreadable: The input is no longer what was read.
+            OutputError: It cannot be written down.
+        """
         before = self._begun.get(source)
-        if before is not None and not _is_untouched(source, before):
-            error = PictureUnreadable(f"{source} has changed while it was read", "wait until it is whole")
-            return replace(result, error=error)
-        return result
+        if before is not None and source.exists() and not is_same(source, before):
+            raise PictureUnreadable(f"{source} has changed while it was read", "wait until it is whole")
+        self._written[target] = stamp_open(file)
+        self._add(replace(self._entry(source, target, "written"), after=self._written[target]))
 
     def finish(self, result: FileResult) -> None:
         """Write down what became of a picture.
@@ -75,8 +87,8 @@ class Keeper:
         Raises:
             OutputError: That cannot be done.
         """
-        job, pages = result.job, len(result.failed)
-        if not isinstance(job.target, Path) or not isinstance(job.source, Path):
+        source, place, pages = result.job.source, result.job.target, len(result.failed)
+        if not isinstance(place, Place) or not isinstance(source, Path):
             return
         error: Exception | None = result.error
         if error is None and pages:
@@ -84,41 +96,73 @@ class Keeper:
         message, hint = _told(error)
         width, height = result.output_size or (0, 0)
         networks = result.report.networks if result.report else result.networks
+        written = self._written.pop(place.path, None)
         self._add(
             replace(
-                self._entry(job, "failed" if error else "done"),
-                after=None if result.output_size is None and not result.pages else _stamp_if_there(job.target),
+                self._entry(source, place.path, "failed" if error else "done"),
+                after=None if result.error or written is None else stamp_known(place.path, written),
                 error=message,
                 hint=hint,
+                reason=_kind(result),
                 seconds=result.seconds,
                 pixels=width * height * result.frames,
                 networks=tuple(networks),
             )
         )
-        self._begun.pop(job.source, None)
+        self._begun.pop(source, None)
 
-    def refuse(self, source: Path, status: Status, reason: str, hint: str = "") -> None:
+    def refuse(self, source: Path, status: Status, error: KakudaiError) -> None:
         """Write down why nothing is begun with a picture, unless that is what was written last.
 
         Raises:
             OutputError: That cannot be done.
         """
         known = self.ledger.latest(source, None)
-        if known is None or (known.status, known.error) != (status, reason):
+        if known is None or (known.status, known.error) != (status, error.message):
             key, setting = self._places.key(source), self._run.setting
-            self._add(Entry(key, "", status, setting, time.time_ns(), error=reason, hint=hint))
+            entry = Entry(key, "", status, setting, time.time_ns(), error=error.message, hint=error.hint)
+            self._add(replace(entry, reason=type(error).__name__))
 
-    def _entry(self, job: Job, status: Status) -> Entry:
-        source, target = Path(job.source), Path(job.target)  # type: ignore[arg-type]  # both were looked at before
+    def confirm(self, source: Path, target: Path, known: Entry) -> None:
+        """Write down that a picture is done where the last line does not say so, or not with the times of its files.
+
+        Without that, the bytes would be read in every later run. Of a manifest that cannot be written nothing is lost.
+        """
+        assert known.before is not None
+        assert known.after is not None
+        exact = has_times(source, known.before) and has_times(target, known.after)
+        refused = self.ledger.latest(source, None) is not None
+        if (exact and known.status == "done" and not refused) or not self._manifest.is_writable:
+            return
+        try:
+            before, after = stamp_file(source), stamp_file(target)
+        except OSError:  # gone meanwhile
+            return
+        if (before.hash, after.hash) == (known.before.hash, known.after.hash):
+            self._add(replace(known, status="done", at_ns=time.time_ns(), before=before, after=after))
+
+    def sync(self) -> None:
+        """Bring all lines to the disk."""
+        self._manifest.sync()
+
+    def _entry(self, source: Path, target: Path, status: Status) -> Entry:
         key, setting = self._places.key, self._run.setting
         return Entry(key(source), key(target), status, setting, time.time_ns(), self._begun.get(source))
 
     def _add(self, entry: Entry) -> None:
-        if not self._introduced:
-            self._manifest.add(self._run)
-            self._introduced = True
-        self._manifest.add(entry)
-        self.ledger.take(entry)
+        with self._lock:
+            if not self._introduced:
+                self._manifest.add(self._run)
+                self._introduced = True
+            self._manifest.add(entry)
+            self.ledger.take(entry)
+
+
+def _kind(result: FileResult) -> str:
+    """Return what decides whether a failure is remembered, see `FINAL`."""
+    if result.error is None:
+        return BAD_PAGES if result.failed else ""
+    return type(result.error).__name__
 
 
 def _told(error: Exception | None) -> tuple[str, str]:
@@ -126,19 +170,3 @@ def _told(error: Exception | None) -> tuple[str, str]:
     if isinstance(error, KakudaiError):
         return error.message, error.hint
     return ("" if error is None else str(error) or type(error).__name__), ""
-
-
-def _is_untouched(path: Path, stamp: Stamp) -> bool:
-    """Say whether a file has the size and time of its stamp."""
-    try:
-        state = path.stat()
-    except OSError:
-        return True  # it is gone, and what was read of it was whole
-    return (state.st_size, state.st_mtime_ns) == (stamp.size, stamp.mtime_ns)
-
-
-def _stamp_if_there(path: Path) -> Stamp | None:
-    try:
-        return stamp_file(path)
-    except OSError:
-        return None

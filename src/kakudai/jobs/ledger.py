@@ -4,12 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from kakudai.image.archive import BOOKS
 from kakudai.jobs.fingerprint import Stamp, is_same
-from kakudai.jobs.lines import Entry
+from kakudai.jobs.lines import FINAL, Entry
 from kakudai.jobs.places import Places
-
-LEEWAY_NS = 2_000_000_000
-"""How far the clock of a disk may be behind ours, and how coarse it may be: FAT counts in two seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,27 +16,15 @@ class Written:
 
     Args:
         source: The input that it is the result of.
-        stamp: What it was then; None where it was not seen to be finished.
-        begun_ns: Since when a new one may have taken its place; None where none is under way.
+        stamps: What it may be: the last that was seen to be there, and those that were about to appear since.
     """
 
     source: str
-    stamp: Stamp | None
-    begun_ns: int | None = None
+    stamps: tuple[Stamp, ...]
 
     def is_ours(self, path: Path) -> bool:
-        """Say whether the file is still what we have written.
-
-        A run that is killed between the appearance of a file and its line in the manifest leaves one that only its
-        beginning is known of. There was none before, or our own, and files appear whole: it is ours if it is newer.
-        """
-        if self.begun_ns is not None:
-            try:
-                if path.stat().st_mtime_ns >= self.begun_ns - LEEWAY_NS:
-                    return True
-            except OSError:
-                return False
-        return self.stamp is not None and is_same(path, self.stamp)
+        """Say whether the file is still what we have written, and nobody else's."""
+        return any(is_same(path, stamp) for stamp in reversed(self.stamps))
 
 
 class Ledger:
@@ -53,6 +39,7 @@ class Ledger:
         self._places = places
         self._latest: dict[tuple[str, str], Entry] = {}
         self._written: dict[str, Written] = {}
+        self._targets: dict[str, dict[str, None]] = {}
         for entry in entries:
             self.take(entry)
 
@@ -66,20 +53,26 @@ class Ledger:
         self._latest.pop((entry.source, ""), None)  # what had no output was never more than an attempt
         self._latest.pop((entry.source, entry.target), None)  # so that the order is that of the last lines
         self._latest[entry.source, entry.target] = entry
-        if not entry.target:
+        if not entry.target or entry.after is None:
             return
         known = self._written.get(entry.target)
-        if entry.after is not None:
-            self._written[entry.target] = Written(entry.source, entry.after)
-        elif entry.status == "begun":
-            self._written[entry.target] = _begun(entry, known)
-        elif entry.status == "failed" and known is not None:
-            self._written[entry.target] = Written(known.source, known.stamp)
+        stamps: tuple[Stamp, ...] = (entry.after,)
+        if entry.status == "written" and known is not None and known.source == entry.source:
+            stamps = (*(stamp for stamp in known.stamps if stamp.hash != entry.after.hash), entry.after)
+        self._written[entry.target] = Written(entry.source, stamps)
+        self._targets.setdefault(entry.source, {})[entry.target] = None
 
     def latest(self, source: Path, target: Path | None) -> Entry | None:
         """Return the last line of a picture and its output."""
         key = self._places.key(target) if target is not None else ""
         return self._latest.get((self._places.key(source), key))
+
+    def targets(self, source: Path) -> list[Path]:
+        """Return the files that are results of a picture, written by us, and untouched since."""
+        key = self._places.key(source)
+        named = [target for target in self._targets.get(key, ()) if self._written[target].source == key]
+        paths = [(self._places.path(target), self._written[target]) for target in named]
+        return [path for path, written in paths if written.is_ours(path)]
 
     def owns(self, source: Path, target: Path) -> bool:
         """Say whether a file is the result of that picture, written by us, and untouched since."""
@@ -99,19 +92,20 @@ class Ledger:
             target: The output; that it is gone or has changed means the same, unless it failed.
             setting: Of this run; one of another is worth nothing.
             verify: Read all bytes, rather than believe sizes and times.
+
+        A book that has appeared, and of which nothing more is said, may have bad pages: it is done again.
         """
         entry = self.latest(source, target)
         if entry is None or entry.setting != setting or entry.before is None:
             return None
         if not is_same(source, entry.before, verify=verify):
             return None
-        whole = entry.after is not None and is_same(target, entry.after, verify=verify)
-        return entry if entry.status == "failed" or (entry.status == "done" and whole) else None
+        if entry.status == "failed":
+            return entry if entry.reason in FINAL and _has_its_file(entry, target, verify=verify) else None
+        ended = entry.status == "done" or (entry.status == "written" and target.suffix.lower() not in BOOKS)
+        return entry if ended and entry.after is not None and _has_its_file(entry, target, verify=verify) else None
 
 
-def _begun(entry: Entry, known: Written | None) -> Written:
-    """Return what is known of an output that is begun, perhaps after an earlier beginning that came to no end."""
-    if known is None:
-        return Written(entry.source, None, entry.at_ns)
-    unfinished = known.begun_ns is not None and known.source == entry.source
-    return Written(entry.source, known.stamp, known.begun_ns if unfinished else entry.at_ns)
+def _has_its_file(entry: Entry, target: Path, *, verify: bool) -> bool:
+    """Say whether what a line says was written is there; also where that was nothing."""
+    return entry.after is None or is_same(target, entry.after, verify=verify)

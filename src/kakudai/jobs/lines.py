@@ -2,7 +2,10 @@
 
 {"schema": 1, "kind": "run", "kakudai": "0.1.0", "setting": "…", "options": {…}, "networks": {"photo-x2": "…"}}
 {"schema": 1, "kind": "picture", "status": "begun", "input": {"path": "../in/a.png", "size": …, …}, …}
+{"schema": 1, "kind": "picture", "status": "written", …, "output": {"path": "a.png", "size": …, "hash": …}}
 {"schema": 1, "kind": "picture", "status": "done", …, "output": {"path": "a.png", "size": …, …}, "seconds": 0.31}
+
+"written" is said of a result that is whole and about to appear: if that very file is there, the picture is done.
 """
 
 import json
@@ -14,7 +17,13 @@ from kakudai.jobs.fingerprint import Stamp, hash_json
 SCHEMA = 1
 """Version of the lines; it rises when a key changes its meaning or goes."""
 
-Status = Literal["begun", "done", "failed", "skipped"]
+Status = Literal["begun", "written", "done", "failed", "skipped"]
+
+BAD_PAGES = "BadPages"
+"""The reason of a book that is done but for some pages."""
+
+FINAL = ("PictureUnreadable", BAD_PAGES)
+"""Reasons that follow from the bytes of the input alone: they hold until those are others."""
 
 
 class NewerSchema(ValueError):
@@ -56,9 +65,10 @@ class Entry:
         setting: Of the run, see `Run.setting`.
         at_ns: When the line was written, in nanoseconds since 1970.
         before: The input when it was begun; None where it could not be read.
-        after: The output, where one was written.
+        after: The output, where one was written, or is about to appear.
         error: Why there is none, or not all of it.
         hint: What to do about that.
+        reason: The kind of that error, by the name of its class; empty in lines that do not say.
         seconds: Reading, enlarging and writing it.
         pixels: Of the output, all frames together.
         networks: That were used, by name.
@@ -73,6 +83,7 @@ class Entry:
     after: Stamp | None = None
     error: str = ""
     hint: str = ""
+    reason: str = ""
     seconds: float = 0.0
     pixels: int = 0
     networks: tuple[str, ...] = ()
@@ -95,12 +106,17 @@ def _of_entry(entry: Entry) -> dict[str, Any]:
         "setting": entry.setting,
         "at_ns": entry.at_ns,
     }
-    told = {"error": entry.error, "hint": entry.hint, "pixels": entry.pixels, "networks": entry.networks}
+    told = {
+        "error": entry.error, "hint": entry.hint, "reason": entry.reason, "pixels": entry.pixels,
+        "networks": entry.networks,
+    }  # fmt: skip
     return {**fields, "seconds": round(entry.seconds, 3), **{key: value for key, value in told.items() if value}}
 
 
 def _of_stamp(stamp: Stamp | None) -> dict[str, Any]:
-    return {} if stamp is None else {"size": stamp.size, "mtime_ns": stamp.mtime_ns, "hash": stamp.hash}
+    if stamp is None:
+        return {}
+    return {"size": stamp.size, "mtime_ns": stamp.mtime_ns, "ctime_ns": stamp.ctime_ns, "hash": stamp.hash}
 
 
 def read_line(line: bytes) -> Run | Entry:
@@ -115,7 +131,7 @@ def read_line(line: bytes) -> Run | Entry:
         if fields["schema"] > SCHEMA:
             raise NewerSchema(f"schema {fields['schema']}")
         return _entry(fields) if fields["kind"] == "picture" else _run(fields)
-    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, AttributeError, RecursionError, OverflowError) as error:
         raise ValueError(f"not a line of a manifest: {error}") from error
 
 
@@ -142,6 +158,7 @@ def _entry(fields: dict[str, Any]) -> Entry:
         _stamp(after),
         str(fields.get("error", "")),
         str(fields.get("hint", "")),
+        str(fields.get("reason", "")),
         float(fields["seconds"]),
         int(fields.get("pixels", 0)),
         tuple(fields.get("networks", ())),
@@ -151,4 +168,4 @@ def _entry(fields: dict[str, Any]) -> Entry:
 def _stamp(fields: dict[str, Any]) -> Stamp | None:
     if "hash" not in fields:
         return None
-    return Stamp(int(fields["size"]), int(fields["mtime_ns"]), str(fields["hash"]))
+    return Stamp(int(fields["size"]), int(fields["mtime_ns"]), str(fields["hash"]), int(fields.get("ctime_ns", 0)))

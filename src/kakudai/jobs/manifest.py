@@ -16,8 +16,8 @@ from kakudai.jobs.lock import lock
 NAME = "kakudai-manifest.jsonl"
 """What it is called in an output folder."""
 
-START = b'{"schema":'
-"""What every line begins with."""
+START = b'{"schema":1,"kind":"run",'
+"""What the first line begins with."""
 
 BINARY = getattr(os, "O_BINARY", 0)
 """On Windows: write what is given, and no other ends of lines."""
@@ -81,22 +81,29 @@ class Manifest:
 
     Args:
         path: The file, which need not be there.
+        reading: Nothing will be written: whoever writes meanwhile is not disturbed.
 
     Attributes:
         contents: What it said when it was opened.
 
     Raises:
-        UsageError: It is another kind of file, or another run has it.
+        UsageError: It is a folder or another kind of file, or another run has it.
         OutputError: It cannot be read.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, reading: bool = False) -> None:
         self.path, self.contents = path, Contents()
+        if path.is_dir():
+            raise UsageError(f"the manifest {path} is a folder", f"name a file, for example {path / NAME}")
+        self._reading = reading
         self._file: int | None = None
         self._torn = self._writable = False
         self._synced = time.monotonic()
         if os.path.lexists(path):
-            self._open()
+            if reading:
+                self.contents = read_manifest(path)
+            else:
+                self._open()
 
     def __enter__(self) -> "Manifest":
         return self
@@ -115,10 +122,32 @@ class Manifest:
         with _failing(self.path):
             file = self._to_write()
             rest = write_line(content)
-            while rest:
-                rest = rest[os.write(file, rest) :]
+            start = os.fstat(file).st_size
+            try:
+                while rest:
+                    rest = rest[os.write(file, rest) :]
+            except OSError:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(file, start)  # or the next line would be spoiled by half a line before it
+                raise
             if time.monotonic() > self._synced + FSYNC_SECONDS:
                 os.fsync(file)
+                self._synced = time.monotonic()
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether lines can be added to a file that is there."""
+        return self._writable and not self._reading
+
+    def sync(self) -> None:
+        """Bring all lines to the disk.
+
+        Raises:
+            OutputError: That cannot be done.
+        """
+        with _failing(self.path):
+            if self._file is not None and self._writable:
+                os.fsync(self._file)
                 self._synced = time.monotonic()
 
     def close(self) -> None:

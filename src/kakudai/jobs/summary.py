@@ -1,10 +1,12 @@
 """What a manifest says of a job as a whole."""
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from kakudai.jobs.fingerprint import is_same
 from kakudai.jobs.ledger import Ledger
 from kakudai.jobs.lines import Entry
 from kakudai.jobs.manifest import Contents
@@ -20,6 +22,7 @@ class Summary:
         skipped: Pictures whose results were there, and not by us.
         unfinished: Pictures that were begun and came to no end: the run was stopped, or goes on.
         failed: The lines of those that failed.
+        gone: Pictures that failed, and are not there any more.
         corrupt: Numbers of lines that cannot be read.
         runs: How many there were.
         megapixels: Of all results.
@@ -30,6 +33,7 @@ class Summary:
     skipped: int
     unfinished: int
     failed: tuple[Entry, ...]
+    gone: int
     corrupt: tuple[int, ...]
     runs: int
     megapixels: float
@@ -47,15 +51,17 @@ class Summary:
 
 
 def summarise(contents: Contents, places: Places) -> Summary:
-    """Count what became of the pictures of a manifest."""
-    entries = Ledger(contents.entries, places).entries
+    """Count what became of the pictures of a manifest. What has appeared, and of which no more is said, is done."""
+    entries = [_ended(entry, places) for entry in Ledger(contents.entries, places).entries]
     count = Counter(entry.status for entry in entries)
-    done = _of(entries, "done")
+    done, all_failed = _of(entries, "done"), _of(entries, "failed")
+    failed = tuple(entry for entry in all_failed if os.path.lexists(places.path(entry.source)))
     return Summary(
         count["done"],
         count["skipped"],
         count["begun"],
-        _of(entries, "failed"),
+        failed,
+        len(all_failed) - len(failed),
         tuple(contents.corrupt),
         len(contents.runs),
         sum(entry.pixels for entry in done) / 1e6,
@@ -68,6 +74,14 @@ def reason(entry: Entry) -> str:
     names = [re.escape(path.rpartition("/")[2]) for path in (entry.source, entry.target) if path]
     quoted = [rf"{quote}[^{quote}]*{name}{quote}" for name in names for quote in "'\""]
     return re.sub("|".join([*quoted, *(rf"\S*{name}" for name in names)]), "…", entry.error)
+
+
+def _ended(entry: Entry, places: Places) -> Entry:
+    """Say done or begun, where a line says only what was about to appear."""
+    if entry.status != "written":
+        return entry
+    is_there = entry.after is not None and is_same(places.path(entry.target), entry.after)
+    return replace(entry, status="done" if is_there else "begun")
 
 
 def _of(entries: Iterable[Entry], status: str) -> tuple[Entry, ...]:
