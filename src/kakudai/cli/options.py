@@ -18,7 +18,9 @@ Fit = Annotated[str | None, typer.Option(metavar="WxH", help="Box that the resul
 ModelName = Annotated[
     str,
     typer.Option(
-        "-m", "--model", help="Name from `kakudai models list`, model of any program, folder of networks or of a run."
+        "-m",
+        "--model",
+        help="auto, photo, art, photo-fast, photo-best, art-fast, a name from `kakudai models list`, or any model file or folder.",
     ),
 ]
 Denoise = Annotated[
