@@ -51,7 +51,7 @@ def check_book_target(target: object) -> None:
     """
     if isinstance(target, str | PathLike):
         if Path(target).suffix.lower() not in BOOKS:
-            raise UsageError(f"a book of pages cannot become {target}", "name it .cbz or .zip")
+            raise UsageError(f"a book of pages cannot become {Path(target)}", "name it .cbz or .zip")
         check_place(target)
 
 

@@ -74,7 +74,7 @@ SAID = """(own => window.fetch = async (address, ...more) => {
     const answer = await own(address, ...more);
     if (address !== 'v1/models') return answer;
     const known = await answer.json();
-    return new Response(JSON.stringify({...known, words: [...known.words, 'art', 'art-fast'], keeps_place: true,
+    return new Response(JSON.stringify({...known, words: ['auto', 'art', 'art-fast'], keeps_place: true,
         limits: {...known.limits, life_seconds: 7200, formats_out: ['png', 'jpeg']}}));
 })(window.fetch)"""
 """A server that has other networks and settings."""
