@@ -20,7 +20,7 @@ ModelName = Annotated[
     typer.Option(
         "-m",
         "--model",
-        help="auto, photo, art, photo-fast, photo-best, art-fast, a name (`kakudai models list`), any model file or folder.",
+        help="auto, photo, art, photo-fast, photo-best, art-fast, a name from `kakudai models list`, a file or folder.",
     ),
 ]
 Denoise = Annotated[
