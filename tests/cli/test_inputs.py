@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from tests.small_models import nearest
 
-from kakudai.cli import inputs as inputs_module
-from kakudai.cli.inputs import Found, Naming, assign_targets, find_pictures
+from kakudai.cli import assigning
+from kakudai.cli.assigning import Naming, assign_targets
+from kakudai.cli.inputs import Found, find_pictures
 from kakudai.cli.main import run
 from kakudai.image.files import read_image, write_image
 from kakudai.image.picture import Picture
@@ -215,8 +216,8 @@ def test_without_a_network_pass_no_network_is_named(folder: Path, capsys) -> Non
 def test_names_that_are_one_on_the_disk_are_one_target(folder: Path, monkeypatch) -> None:
     picture("x/a.png", "y/A.png", "z/e\u0301.png", "z/\u00e9.jpg")
     inputs = ["x/a.png", "y/A.png", "z/e\u0301.png", "z/\u00e9.jpg"]
-    assert not inputs_module._folds(folder)
+    assert not assigning._folds(folder)
     assert "error" not in targets(*inputs, output="out/", on_exists="overwrite")
-    monkeypatch.setattr(inputs_module, "_folds", lambda _: True)
+    monkeypatch.setattr(assigning, "_folds", lambda _: True)
     assert targets(*inputs, output="out/", on_exists="overwrite")[:2] == ["out/a.png", "error"]
     assert targets(*inputs, output="out/", on_exists="rename")[:2] == ["out/a.png", "out/A-1.png"]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kakudai.cli.inputs import Found, Naming, output_folder
+from kakudai.cli.assigning import Naming, output_folder
+from kakudai.cli.inputs import Found
 from kakudai.cli.order import Order
 from kakudai.errors import UsageError
 from kakudai.jobs.manifest import NAME, Manifest

@@ -4,8 +4,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kakudai.cli.assigning import BOOKS
 from kakudai.cli.endings import writable_extensions
-from kakudai.cli.inputs import BOOKS
 from kakudai.cli.template import Template
 from kakudai.cli.wishes import parse_denoise, parse_fit, parse_tile, size_label
 

@@ -9,9 +9,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from kakudai.cli.assigning import Naming, assign_targets
 from kakudai.cli.batch import Batch
 from kakudai.cli.endings import extension_of, readable_extensions, writable_extensions
-from kakudai.cli.inputs import Assignment, Found, Naming, assign_targets, find_pictures
+from kakudai.cli.inputs import Assignment, Found, find_pictures
 from kakudai.cli.results import Results
 from kakudai.cli.wishes import check_options
 from kakudai.errors import OutputExists, PictureNotFound, UsageError

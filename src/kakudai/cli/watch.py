@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kakudai.cli.assigning import Naming, assign_targets
 from kakudai.cli.batch import Batch
 from kakudai.cli.endings import extension_of, readable_extensions, writable_extensions
-from kakudai.cli.inputs import Assignment, Found, Naming, assign_targets, find_pictures
+from kakudai.cli.inputs import Assignment, Found, find_pictures
 from kakudai.cli.keeping import Again, keeping, manifest_path
 from kakudai.cli.options import (
     AsJson,

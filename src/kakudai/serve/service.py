@@ -9,8 +9,7 @@ from starlette.requests import Request
 
 from kakudai.image.archive import is_book
 from kakudai.image.formats import FORMATS, PACKAGES, is_readable
-from kakudai.models import Model, list_models
-from kakudai.models.shipped import WORDS, enlarges
+from kakudai.models import Model, list_models, shipped
 from kakudai.serve.child import Child
 from kakudai.serve.cost import Estimator, check_header, check_result, output_size
 from kakudai.serve.dispatch import Dispatcher
@@ -64,7 +63,7 @@ class Service:
     @property
     def words(self) -> tuple[str, ...]:
         """What stands for several networks."""
-        return tuple(word for word, (styles, grade) in WORDS.items() if any(enlarges(style, grade) for style in styles))
+        return tuple(shipped.words())
 
     def client_of(self, request: Request) -> str:
         """Name who asks: the connecting address, or what a proxy says of it."""
