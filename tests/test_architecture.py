@@ -34,7 +34,18 @@ SIDEWAYS = {("networks", "errors")}
 TORCH_CONVERTERS = ("spandrel_file", "torch_color", "torch_export", "torch_file", "torch_layouts", "unpickle")
 """What reads PyTorch's files; nothing on the way of any other file imports these."""
 
-HEAVY = ("onnx", "torch", "onnxruntime", "openvino", "pyvips", "PIL", "lightning_fabric", "matplotlib", "tensorboard")
+HEAVY = (
+    "fsspec",
+    "onnx",
+    "torch",
+    "onnxruntime",
+    "openvino",
+    "pyvips",
+    "PIL",
+    "lightning_fabric",
+    "matplotlib",
+    "tensorboard",
+)
 
 
 def level(package: str) -> int:

@@ -9,6 +9,7 @@ KakudaiError                     anything below; `message` and `hint` are plain 
 ├── OutputError                  the result cannot be written: folder, permission, disk full, limits of the format
 │   ├── OutputExists             there is a file already and `on_exists` is "error"
 │   └── NoRoom                   the disk is full or read-only, or the quota is used up: no other result fits either
+├── BucketError                  a bucket cannot be used: no credentials, no access, no answer
 ├── ModelError                   the network file cannot be used
 │   ├── ModelNotFound            no model of that name, no file at that path
 │   └── ModelInvalid             not ONNX, truncated, without our metadata, or with external data
@@ -69,6 +70,10 @@ class OutputExists(OutputError):
 
 class NoRoom(OutputError):
     """The disk is full or read-only, or its quota is used up."""
+
+
+class BucketError(KakudaiError):
+    """A bucket cannot be reached, read or written."""
 
 
 class ModelError(KakudaiError):

@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 
 from kakudai.cli.inputs import STREAM, Assignment, Found, key_of, named_file
@@ -40,7 +40,7 @@ class Naming:
 
 
 def assign_targets(
-    found: list[Found], naming: Naming, ledger: Ledger | None = None, manifest: Path | None = None
+    found: list[Found], naming: Naming, ledger: Ledger[Path] | None = None, manifest: Path | None = None
 ) -> Iterator[Assignment]:
     """Give each picture its target; two pictures never get the same one, and no input is a target.
 
@@ -84,7 +84,7 @@ def assign_targets(
             yield _settle(picture.path, *targets[picture.path], naming.on_exists, given=given)
 
 
-def _origins(found: list[Found], ledger: Ledger) -> dict[Path, Path]:
+def _origins(found: list[Found], ledger: Ledger[Path]) -> dict[Path, Path]:
     """Return the pictures that were found in folders and that an earlier run has made, with what they are made of."""
     made = {picture.path: ledger.origin(picture.path) for picture in found if picture.root is not None}
     return {path: origin for path, origin in made.items() if origin is not None}
@@ -142,22 +142,32 @@ def _target(picture: Found, naming: Naming, folder: Path | None, sources: set[Pa
         if naming.template is not None:
             raise UsageError(f"--name and -o {naming.output} both name a file", "let -o be a folder: with its /")
         return Path(naming.output) if naming.output == STREAM else named_file(Path(naming.output)), ""
-    extension, note = naming.extension or picture.path.suffix, ""
-    if picture.path.suffix.lower() in BOOKS:
-        extension = picture.path.suffix  # a format is that of its pages
+    is_stream = picture.path == Path(STREAM)
+    plain, labelled, note = result_names(Path("stdin") if is_stream else picture.path, naming)
+    if naming.template is not None:
+        return (picture.path.parent if folder is None else folder / picture.below) / plain, note
+    if folder is None:
+        return (Path(labelled) if is_stream else picture.path.with_name(labelled)), note
+    target = folder / picture.below / plain
+    return (target.with_name(labelled) if key_of(target) in sources else target), note
+
+
+def result_names(picture: PurePath, naming: Naming) -> tuple[str, str, str]:
+    """Return what a result is called in a folder of its own, what beside its input, and where its format had to change.
+
+    With a template both names are what that says, which may lead into a folder.
+    """
+    extension, note = naming.extension or picture.suffix, ""
+    if picture.suffix.lower() in BOOKS:
+        extension = picture.suffix  # a format is that of its pages
     elif extension.lower() not in naming.writable:
-        if picture.path != Path(STREAM) and extension:
+        if extension:
             note = f"{extension[1:]} files are not written, the result is a PNG"
         extension = ".png"
-    stem = "stdin" if picture.path == Path(STREAM) else picture.path.stem
     if naming.template is not None:
-        place = picture.path.parent if folder is None else folder / picture.below
-        return place / naming.template.fill(stem, extension), note
-    labelled = f"{stem}_{naming.label}{extension}"
-    if folder is None:
-        return (Path(labelled) if picture.path == Path(STREAM) else picture.path.with_name(labelled)), note
-    target = folder / picture.below / f"{stem}{extension}"
-    return (target.with_name(labelled) if key_of(target) in sources else target), note
+        name = naming.template.fill(picture.stem, extension)
+        return name, name, note
+    return f"{picture.stem}{extension}", f"{picture.stem}_{naming.label}{extension}", note
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +185,7 @@ class Given:
 
     taken: dict[Path, Path]
     sources: set[Path]
-    ledger: Ledger | None
+    ledger: Ledger[Path] | None
     folds: bool
     manifests: set[Path] = field(default_factory=set)
     numbers: dict[Path, int] = field(default_factory=dict)

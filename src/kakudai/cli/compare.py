@@ -11,6 +11,7 @@ from kakudai.cli.report import say
 from kakudai.cli.table import print_table
 from kakudai.cli.targets import check_output
 from kakudai.errors import UsageError
+from kakudai.jobs.address import refuse_addresses
 
 SCHEMA = 1
 """Version of the object that --json prints."""
@@ -70,6 +71,7 @@ def compare(
 
     Example: kakudai compare photo.jpg --models photo,models-cunet/@50 --fidelity -o sheet.png
     """
+    refuse_addresses("compare", a, b, reference, output)
     if shave < 0:
         raise UsageError(f"--shave is {shave}", "accepted are whole numbers from 0")
     if models is not None:

@@ -15,28 +15,41 @@ if TYPE_CHECKING:
     from kakudai.engine.upscaler import Upscaler
 
 
-def plan(job: "Job", upscaler: "Upscaler", options: "FileOptions", results: Results) -> None:
-    """Say what would be done to a picture, an animation or a book."""
+def plan(
+    job: "Job", upscaler: "Upscaler", options: "FileOptions", results: Results, *, target: str | None = None
+) -> None:
+    """Say what would be done to a picture, an animation or a book.
+
+    Args:
+        job: It.
+        upscaler: Would do it.
+        options: How files would be written.
+        results: Says it.
+        target: What its result is called, where that is not made in its place.
+    """
     from kakudai.engine.intake import read
 
     try:
         found = read(job, upscaler, options)
         if found is None:
-            _plan_book(job, results)
+            _plan_book(job, results, target or target_name(job.target))
         else:
-            _plan_picture(job, found, upscaler, options, results=results)
+            named = target or target_name(job.target)
+            _plan_picture(job, found, upscaler, options, results=results, target=named)
     except KakudaiError as error:
         results.fail(job.name, error)
 
 
-def _plan_picture(job: "Job", found: "Read", upscaler: "Upscaler", options: "FileOptions", *, results: Results) -> None:
+def _plan_picture(
+    job: "Job", found: "Read", upscaler: "Upscaler", options: "FileOptions", *, results: Results, target: str
+) -> None:
     from kakudai.engine.intake import estimate, new_notes
     from kakudai.image.animation import Animation
 
     picture = found.picture
     report = upscaler.plan_size(picture.height, picture.width, found.chosen)
     costs = estimate(job, found, upscaler, options)
-    plan, target = report.plan, target_name(job.target)
+    plan = report.plan
     result = (plan.size[1], plan.size[0])
     frames = picture.count if isinstance(picture, Animation) else 1
     results.print(
@@ -62,14 +75,13 @@ def _plan_picture(job: "Job", found: "Read", upscaler: "Upscaler", options: "Fil
         typer.echo(printable(f"{job.name} -> {target}  {size}  {steps}{costing(costs)}"))
 
 
-def _plan_book(job: "Job", results: Results) -> None:
+def _plan_book(job: "Job", results: Results, target: str) -> None:
     from kakudai.engine.book import check_book_target
     from kakudai.image.archive import open_book
 
     check_book_target(job.target)
     with open_book(job.source) as book:
         pages, notes = len(book.pages), book.notes
-    target = target_name(job.target)
     results.print(job.name, "planned", output=target, pages=pages, notes=notes)
     if not results.as_json:
         typer.echo(printable(f"{job.name} -> {target}  {pages} pages"))

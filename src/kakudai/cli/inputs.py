@@ -8,6 +8,7 @@ from pathlib import Path
 
 from kakudai.cli.patterns import Patterns
 from kakudai.errors import KakudaiError, PictureError, PictureNotFound, PictureUnreadable
+from kakudai.jobs.address import refuse_addresses
 
 STREAM = "-"
 
@@ -94,7 +95,11 @@ def find_pictures(
         extensions: Of pictures, with their dots.
         recursive: Look into folders below folders.
         patterns: Which pictures of folders are taken.
+
+    Raises:
+        UsageError: A word is an address, which `kakudai.cli.bucket_inputs` finds.
     """
+    refuse_addresses("here", *words)
     seen: set[Path] = set()
     wanted = Wanted(extensions, patterns, recursive, set(patterns.named))
     for word in words:

@@ -7,7 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from kakudai.cli.table import print_table
-from kakudai.jobs.manifest import NAME, read_manifest
+from kakudai.errors import UsageError
+from kakudai.jobs.address import is_address, understood, within
+from kakudai.jobs.manifest import NAME, Contents, parse, read_manifest
 from kakudai.jobs.places import Places
 from kakudai.jobs.summary import Summary, summarise
 
@@ -28,7 +30,7 @@ def group() -> None:
 @app.command()
 def show(
     manifest: Annotated[
-        Path, typer.Argument(metavar="MANIFEST", help="The file, or the output folder that it lies in.")
+        str, typer.Argument(metavar="MANIFEST", help="The file or address, or the output folder that it lies in.")
     ],
     failed: Annotated[bool, typer.Option("--failed", help="Name each picture that failed, and why.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")] = False,
@@ -37,13 +39,29 @@ def show(
 
     Example: kakudai jobs show large/
     """
-    path = manifest / NAME if manifest.is_dir() else manifest
-    summary = summarise(read_manifest(path), Places(path.parent))
+    named = understood(manifest)
+    if is_address(named):
+        contents, places = _in_bucket(named), Places(Path())
+    else:
+        path = Path(named, NAME) if Path(named).is_dir() else Path(named)
+        contents, places = read_manifest(path), Places(path.parent)
+    summary = summarise(contents, places)
     if as_json:
         typer.echo(json.dumps(_object(summary)))
     else:
         _print(summary, names=failed)
     return 1 if summary.failed else 0
+
+
+def _in_bucket(address: str) -> Contents:
+    """Read a manifest in a bucket, by its own address or by that of the prefix that it lies in."""
+    from kakudai.jobs.store import Store
+
+    whole = address if address.endswith(".jsonl") else within(address, NAME)
+    data = Store(whole).read(whole)
+    if data is None:
+        raise UsageError(f"there is no manifest {whole}", "it lies below the output prefix of a job")
+    return parse(data, whole)
 
 
 def _object(summary: Summary) -> dict[str, Any]:

@@ -9,7 +9,7 @@ Inputs = Annotated[
 ]
 Output = Annotated[
     str | None,
-    typer.Option("-o", "--output", help="File, folder (with its / if it is new), or - for standard output."),
+    typer.Option("-o", "--output", help="File, folder (with its / if it is new), address, or - for standard output."),
 ]
 Scale = Annotated[float | None, typer.Option("-s", "--scale", help="Enlargement, 0.1 to 16; 2 if no size is given.")]
 Width = Annotated[int | None, typer.Option(help="Width of the result in pixels.")]

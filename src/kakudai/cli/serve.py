@@ -9,6 +9,7 @@ import typer
 
 from kakudai.cli.report import say
 from kakudai.errors import RuntimeUnavailable, UsageError
+from kakudai.jobs.address import refuse_addresses
 
 NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
 
@@ -51,6 +52,7 @@ def serve(
     if token is not None and not (token.isascii() and token.isprintable() and token.strip() == token != ""):
         hint = "leave --token and KAKUDAI_TOKEN out, or give a long random word of ASCII letters"
         raise UsageError("the token is empty, or has letters that no header can hold", hint)
+    refuse_addresses("serve", folder)
     if folder is not None and not folder.is_dir():
         raise UsageError(f"--folder {folder} is no folder", "create it first")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")

@@ -45,6 +45,7 @@ from kakudai.cli.order import Order
 from kakudai.cli.patterns import Patterns
 from kakudai.cli.results import Results
 from kakudai.cli.wishes import check_options
+from kakudai.jobs.address import is_about_buckets
 
 
 def upscale(
@@ -89,7 +90,7 @@ def upscale(
     EXIF, XMP, resolution, bit depth and transparency are kept where the format can hold them; what it cannot is said.
 
     From a folder into a folder, what is done is kept in kakudai-manifest.jsonl there: the same command given again
-    goes on where it was.
+    goes on where it was. Inputs and output may be addresses, too, such as s3://bucket/folder/.
 
     Example: kakudai upscale photo.jpg holiday/ -s 4 -o large/
     """
@@ -109,12 +110,20 @@ def upscale(
         results.note(upscaler.notes)
         endings = readable_extensions() | {".cbz"}  # a .zip may be anything: it has to be named
         patterns = Patterns(tuple(include or ()), tuple(exclude or ()))
+        naming = Naming(output, order.label, extension_of(kind), writable_extensions(), on_exists, template)  # type: ignore[arg-type]
+        again = Again(verify, retry_failed)
+        if is_about_buckets(inputs, output, manifest):
+            from kakudai.cli.buckets import Wanted, upscale_in_buckets
+
+            wanted = Wanted(
+                inputs, naming, patterns, recursive, manifest, no_manifest=no_manifest, again=again,
+                fail_fast=fail_fast, dry_run=dry_run,
+            )  # fmt: skip
+            return upscale_in_buckets(wanted, order, upscaler, options, results)
         found = list(find_pictures(inputs, endings, recursive=recursive, patterns=patterns))
         pictures = [picture for picture in found if isinstance(picture, Found)]
-        naming = Naming(output, order.label, extension_of(kind), writable_extensions(), on_exists, template)  # type: ignore[arg-type]
         path = manifest_path(manifest, pictures, naming, is_off=no_manifest)
         with keeping(path, order, upscaler, options, reading=dry_run) as keeper:
-            again = Again(verify, retry_failed)
             batch = Batch(upscaler, options, results, fail_fast=fail_fast, keeper=keeper, again=again)
             assignments = [problem for problem in found if isinstance(problem, Assignment)]
             assignments += assign_targets(pictures, naming, keeper.ledger if keeper else None, path)

@@ -16,6 +16,7 @@ from kakudai.cli.inputs import Assignment, Found, find_pictures
 from kakudai.cli.results import Results
 from kakudai.cli.wishes import check_options
 from kakudai.errors import OutputExists, PictureNotFound, UsageError
+from kakudai.jobs.address import refuse_addresses
 
 METHODS = {
     "noise": (True, 1.0),
@@ -154,6 +155,7 @@ def waifu2x(
     style = "art_scan" if style == "scan" else style
     order = make_order(method, noise_level, scale, model_path, style=style)
     found = list(pictures(inputs, listed, recursive=recursive))
+    refuse_addresses("waifu2x", output)
     single = output is not None and not _is_folder(output, inputs, listed)
     ends = single and (format is None or Path(str(output)).suffix)
     kind = None if ends else find_output_format(format or "png").name

@@ -48,6 +48,7 @@ from kakudai.cli.report import ending_at_sigterm, say
 from kakudai.cli.results import Results
 from kakudai.cli.wishes import check_options
 from kakudai.errors import PictureNotFound, UsageError
+from kakudai.jobs.address import refuse_addresses
 from kakudai.jobs.arrivals import Arrivals
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ def watch(
     from kakudai.engine.job import FileOptions
     from kakudai.image.formats import find_output_format
 
+    refuse_addresses("watch", folder, output, manifest)
     check_folder(folder, settle)
     kind = find_output_format(format).name if format else None
     options = FileOptions(kind, quality, depth, strip, max_pixels, dither, still)

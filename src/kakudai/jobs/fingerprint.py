@@ -22,12 +22,14 @@ class Stamp:
         hash: BLAKE2b of its bytes, 16 bytes in hexadecimal.
         ctime_ns: When its bytes, its name or its permissions were last changed, which nobody can set; 0 where that was
             not known.
+        tag: Of objects in buckets: the server's name of their content; empty where it gives none.
     """
 
     size: int
     mtime_ns: int
     hash: str
     ctime_ns: int = 0
+    tag: str = ""
 
 
 def stamp_file(path: str | PathLike[str]) -> Stamp:

@@ -93,7 +93,7 @@ class Keeper:
         error: Exception | None = result.error
         if error is None and pages:
             error = KakudaiError(f"{pages} of {result.pages} pages could not be enlarged")
-        message, hint = _told(error)
+        message, hint = told(error)
         width, height = result.output_size or (0, 0)
         networks = result.report.networks if result.report else result.networks
         written = self._written.pop(place.path, None)
@@ -103,7 +103,7 @@ class Keeper:
                 after=None if result.error or written is None else stamp_known(place.path, written),
                 error=message,
                 hint=hint,
-                reason=_kind(result),
+                reason=kind_of(result),
                 seconds=result.seconds,
                 pixels=width * height * result.frames,
                 networks=tuple(networks),
@@ -158,14 +158,14 @@ class Keeper:
             self.ledger.take(entry)
 
 
-def _kind(result: FileResult) -> str:
+def kind_of(result: FileResult) -> str:
     """Return what decides whether a failure is remembered, see `FINAL`."""
     if result.error is None:
         return BAD_PAGES if result.failed else ""
     return type(result.error).__name__
 
 
-def _told(error: Exception | None) -> tuple[str, str]:
+def told(error: Exception | None) -> tuple[str, str]:
     """Return what happened and what to do about it; empty words for no error."""
     if isinstance(error, KakudaiError):
         return error.message, error.hint

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePosixPath
+from typing import Generic
 
 from kakudai.image.archive import BOOKS
-from kakudai.jobs.fingerprint import Stamp, is_same
+from kakudai.jobs.fingerprint import Stamp
 from kakudai.jobs.lines import FINAL, Entry
-from kakudai.jobs.places import Places
+from kakudai.jobs.places import Name, Names
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,20 +23,16 @@ class Written:
     source: str
     stamps: tuple[Stamp, ...]
 
-    def is_ours(self, path: Path) -> bool:
-        """Say whether the file is still what we have written, and nobody else's."""
-        return any(is_same(path, stamp) for stamp in reversed(self.stamps))
 
-
-class Ledger:
+class Ledger(Generic[Name]):
     """What is known of pictures by the lines of a manifest, of which the last counts.
 
     Args:
         entries: In the order of the file.
-        places: How the manifest names files.
+        places: How the manifest names pictures.
     """
 
-    def __init__(self, entries: Iterable[Entry], places: Places) -> None:
+    def __init__(self, entries: Iterable[Entry], places: Names[Name]) -> None:
         self._places = places
         self._latest: dict[tuple[str, str], Entry] = {}
         self._written: dict[str, Written] = {}
@@ -62,29 +59,33 @@ class Ledger:
         self._written[entry.target] = Written(entry.source, stamps)
         self._targets.setdefault(entry.source, {})[entry.target] = None
 
-    def latest(self, source: Path, target: Path | None) -> Entry | None:
+    def latest(self, source: Name, target: Name | None) -> Entry | None:
         """Return the last line of a picture and its output."""
         key = self._places.key(target) if target is not None else ""
         return self._latest.get((self._places.key(source), key))
 
-    def targets(self, source: Path) -> list[Path]:
+    def targets(self, source: Name) -> list[Name]:
         """Return the files that are results of a picture, written by us, and untouched since."""
         key = self._places.key(source)
         named = [target for target in self._targets.get(key, ()) if self._written[target].source == key]
         paths = [(self._places.path(target), self._written[target]) for target in named]
-        return [path for path, written in paths if written.is_ours(path)]
+        return [path for path, written in paths if self._is_ours(path, written)]
 
-    def owns(self, source: Path, target: Path) -> bool:
+    def owns(self, source: Name, target: Name) -> bool:
         """Say whether a file is the result of that picture, written by us, and untouched since."""
         written = self._written.get(self._places.key(target))
-        return written is not None and written.source == self._places.key(source) and written.is_ours(target)
+        return written is not None and written.source == self._places.key(source) and self._is_ours(target, written)
 
-    def origin(self, path: Path) -> Path | None:
+    def origin(self, path: Name) -> Name | None:
         """Return the picture that a file is the untouched result of; None where it is none of ours."""
         written = self._written.get(self._places.key(path))
-        return self._places.path(written.source) if written is not None and written.is_ours(path) else None
+        return self._places.path(written.source) if written is not None and self._is_ours(path, written) else None
 
-    def judge(self, source: Path, target: Path, setting: str, *, verify: bool = False) -> Entry | None:
+    def _is_ours(self, target: Name, written: Written) -> bool:
+        """Say whether a file is still what we have written, and nobody else's."""
+        return any(self._places.is_same(target, stamp) for stamp in reversed(written.stamps))
+
+    def judge(self, source: Name, target: Name, setting: str, *, verify: bool = False) -> Entry | None:
         """Return the line that says how a picture has ended, where it still holds; None where it has to be done.
 
         Args:
@@ -98,14 +99,14 @@ class Ledger:
         entry = self.latest(source, target)
         if entry is None or entry.setting != setting or entry.before is None:
             return None
-        if not is_same(source, entry.before, verify=verify):
+        if not self._places.is_same(source, entry.before, verify=verify):
             return None
         if entry.status == "failed":
-            return entry if entry.reason in FINAL and _has_its_file(entry, target, verify=verify) else None
-        ended = entry.status == "done" or (entry.status == "written" and target.suffix.lower() not in BOOKS)
-        return entry if ended and entry.after is not None and _has_its_file(entry, target, verify=verify) else None
+            return entry if entry.reason in FINAL and self._has_its_file(entry, target, verify=verify) else None
+        is_book = PurePosixPath(entry.target).suffix.lower() in BOOKS
+        ended = entry.status == "done" or (entry.status == "written" and not is_book)
+        return entry if ended and entry.after is not None and self._has_its_file(entry, target, verify=verify) else None
 
-
-def _has_its_file(entry: Entry, target: Path, *, verify: bool) -> bool:
-    """Say whether what a line says was written is there; also where that was nothing."""
-    return entry.after is None or is_same(target, entry.after, verify=verify)
+    def _has_its_file(self, entry: Entry, target: Name, *, verify: bool) -> bool:
+        """Say whether what a line says was written is there; also where that was nothing."""
+        return entry.after is None or self._places.is_same(target, entry.after, verify=verify)

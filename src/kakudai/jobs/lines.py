@@ -116,7 +116,8 @@ def _of_entry(entry: Entry) -> dict[str, Any]:
 def _of_stamp(stamp: Stamp | None) -> dict[str, Any]:
     if stamp is None:
         return {}
-    return {"size": stamp.size, "mtime_ns": stamp.mtime_ns, "ctime_ns": stamp.ctime_ns, "hash": stamp.hash}
+    tag = {"tag": stamp.tag} if stamp.tag else {}
+    return {"size": stamp.size, "mtime_ns": stamp.mtime_ns, "ctime_ns": stamp.ctime_ns, "hash": stamp.hash, **tag}
 
 
 def read_line(line: bytes) -> Run | Entry:
@@ -168,4 +169,5 @@ def _entry(fields: dict[str, Any]) -> Entry:
 def _stamp(fields: dict[str, Any]) -> Stamp | None:
     if "hash" not in fields:
         return None
-    return Stamp(int(fields["size"]), int(fields["mtime_ns"]), str(fields["hash"]), int(fields.get("ctime_ns", 0)))
+    size, mtime_ns, ctime_ns = int(fields["size"]), int(fields["mtime_ns"]), int(fields.get("ctime_ns", 0))
+    return Stamp(size, mtime_ns, str(fields["hash"]), ctime_ns, str(fields.get("tag", "")))

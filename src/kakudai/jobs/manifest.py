@@ -58,8 +58,8 @@ def read_manifest(path: Path) -> Contents:
         raise OutputError(f"{path} cannot be read: {error.strerror}", "check its permissions") from error
 
 
-def parse(data: bytes, path: Path) -> Contents:
-    """Read the bytes of a manifest, see `read_manifest`."""
+def parse(data: bytes, path: Path | str) -> Contents:
+    """Read the bytes of a manifest that lies at a path or an address, see `read_manifest`."""
     contents = Contents(whole=data.rfind(b"\n") + 1)
     for number, line in enumerate(data[: contents.whole].split(b"\n")[:-1], 1):
         try:
@@ -133,6 +133,11 @@ class Manifest:
             if time.monotonic() > self._synced + FSYNC_SECONDS:
                 os.fsync(file)
                 self._synced = time.monotonic()
+
+    @property
+    def name(self) -> str:
+        """What to call it."""
+        return str(self.path)
 
     @property
     def is_writable(self) -> bool:

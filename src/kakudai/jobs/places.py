@@ -2,6 +2,25 @@
 
 import os
 from pathlib import Path
+from typing import Protocol, TypeVar
+
+from kakudai.jobs.fingerprint import Stamp, is_same
+
+Name = TypeVar("Name")
+"""What the rest of a program calls a picture: a path, or a word that is a path or an address."""
+
+
+class Names(Protocol[Name]):
+    """How a manifest names pictures, and what is known of those."""
+
+    def key(self, name: Name) -> str:
+        """Return what to call a picture in the manifest."""
+
+    def path(self, key: str) -> Name:
+        """Return the picture that is called so."""
+
+    def is_same(self, name: Name, stamp: Stamp, *, verify: bool = False) -> bool:
+        """Say whether a picture has the bytes that it had when it was stamped; see `fingerprint.is_same`."""
 
 
 class Places:
@@ -25,6 +44,10 @@ class Places:
     def path(self, key: str) -> Path:
         """Return the file that is called so."""
         return Path(os.path.normpath(Path(self._folder, key)))
+
+    def is_same(self, name: Path, stamp: Stamp, *, verify: bool = False) -> bool:
+        """Say whether a file has the bytes that it had when it was stamped."""
+        return is_same(name, stamp, verify=verify)
 
     def _way(self, folder: Path) -> Path:
         """Return how to get to a folder, without links."""

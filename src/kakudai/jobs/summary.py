@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from kakudai.jobs.address import is_address
 from kakudai.jobs.fingerprint import is_same
 from kakudai.jobs.ledger import Ledger
 from kakudai.jobs.lines import Entry
@@ -22,7 +23,7 @@ class Summary:
         skipped: Pictures whose results were there, and not by us.
         unfinished: Pictures that were begun and came to no end: the run was stopped, or goes on.
         failed: The lines of those that failed.
-        gone: Pictures that failed, and are not there any more.
+        gone: Pictures that failed, and are not there any more; of objects in buckets nobody asks.
         corrupt: Numbers of lines that cannot be read.
         runs: How many there were.
         megapixels: Of all results.
@@ -55,7 +56,9 @@ def summarise(contents: Contents, places: Places) -> Summary:
     entries = [_ended(entry, places) for entry in Ledger(contents.entries, places).entries]
     count = Counter(entry.status for entry in entries)
     done, all_failed = _of(entries, "done"), _of(entries, "failed")
-    failed = tuple(entry for entry in all_failed if os.path.lexists(places.path(entry.source)))
+    failed = tuple(
+        entry for entry in all_failed if is_address(entry.source) or os.path.lexists(places.path(entry.source))
+    )
     return Summary(
         count["done"],
         count["skipped"],

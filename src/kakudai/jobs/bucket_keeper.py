@@ -1,0 +1,134 @@
+"""Keeps the manifest of a run between buckets: what will be begun is written down, and is safe, before it is."""
+
+import contextlib
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import islice
+
+from kakudai.engine.job import FileResult
+from kakudai.errors import KakudaiError
+from kakudai.jobs.address import is_address
+from kakudai.jobs.carrying import Task
+from kakudai.jobs.fingerprint import Stamp
+from kakudai.jobs.keeper import kind_of, told
+from kakudai.jobs.ledger import Ledger
+from kakudai.jobs.lines import Entry, Run, Status
+from kakudai.jobs.manifest import Contents, Manifest
+from kakudai.jobs.object_manifest import UPLOAD_SECONDS, ObjectManifest
+from kakudai.jobs.sides import Sides
+
+FIRST_STRETCH, LONGEST_STRETCH = 16, 1024
+"""Pictures of which it is written down at once that they will be begun; twice as many where they took no time."""
+
+
+class BucketKeeper:
+    """Writes down what becomes of pictures.
+
+    Args:
+        manifest: Where.
+        run: What holds for all of them.
+        sides: Knows their states.
+
+    Attributes:
+        ledger: What is known of pictures.
+        unbegun: Pictures that were not begun, because that could not be written down, with the reason.
+    """
+
+    def __init__(self, manifest: Manifest | ObjectManifest, run: Run, sides: Sides) -> None:
+        self._manifest, self._run, self._sides = manifest, run, sides
+        self._introduced = False
+        self.unbegun: list[tuple[Task, KakudaiError]] = []
+        self.ledger: Ledger[str] = Ledger(manifest.contents.entries, sides)
+
+    @property
+    def name(self) -> str:
+        """The path or address of the manifest."""
+        return self._manifest.name
+
+    @property
+    def contents(self) -> Contents:
+        """What the manifest said when it was opened."""
+        return self._manifest.contents
+
+    def judge(self, source: str, target: str, *, verify: bool = False) -> Entry | None:
+        """Say how a picture has ended, see `Ledger.judge`."""
+        return self.ledger.judge(source, target, self._run.setting, verify=verify)
+
+    def was_begun(self, source: str, target: str) -> bool:
+        """Say whether an earlier run has begun a picture, and not written down what became of it."""
+        known = self.ledger.latest(source, target)
+        return known is not None and known.status == "begun"
+
+    def begin(self, tasks: Iterable[Task]) -> Iterator[Task]:
+        """Pass tasks on, a stretch at a time, after it is written down and safe that they are begun."""
+        todo = iter(tasks)
+        length = 1 if isinstance(self._manifest, Manifest) else FIRST_STRETCH
+        while stretch := list(islice(todo, length)):
+            started = time.monotonic()
+            try:
+                for task in stretch:
+                    self._add(self._entry(task, "begun", None))
+                if isinstance(self._manifest, ObjectManifest):
+                    self._manifest.secure()
+            except KakudaiError as error:
+                self.unbegun += [(task, error) for task in (*stretch, *todo)]
+                return
+            yield from stretch
+            if length > 1 and time.monotonic() < started + UPLOAD_SECONDS:
+                length = min(2 * length, LONGEST_STRETCH)
+
+    def finish(self, task: Task, result: FileResult, before: Stamp | None, after: Stamp | None) -> None:
+        """Write down what became of a picture.
+
+        Args:
+            task: Which.
+            result: What the engine says.
+            before: The input; None where it could not be read.
+            after: The output that is delivered; None where there is none.
+        """
+        error: Exception | None = result.error
+        if error is None and result.failed:
+            error = KakudaiError(f"{len(result.failed)} of {result.pages} pages could not be enlarged")
+        message, hint = told(error)
+        width, height = result.output_size or (0, 0)
+        networks = result.report.networks if result.report else result.networks
+        entry = self._entry(task, "failed" if error else "done", before)
+        self._add(
+            replace(
+                entry,
+                after=after,
+                error=message,
+                hint=hint,
+                reason=kind_of(result),
+                seconds=result.seconds,
+                pixels=width * height * result.frames,
+                networks=tuple(networks),
+            )
+        )
+
+    def refuse(self, source: str, status: Status, error: KakudaiError) -> None:
+        """Write down why nothing is begun with a picture, unless that is what was written last."""
+        known = self.ledger.latest(source, None)
+        if known is None or (known.status, known.error) != (status, error.message):
+            entry = self._entry(Task(source, ""), status, None)
+            self._add(replace(entry, error=error.message, hint=error.hint, reason=type(error).__name__))
+
+    def _entry(self, task: Task, status: Status, before: Stamp | None) -> Entry:
+        target = self._sides.key(task.target) if task.target else ""
+        source, setting = self._sides.key(task.source), self._run.setting
+        return Entry(source, target, status, setting, time.time_ns(), before or self._listed(task.source))
+
+    def _listed(self, source: str) -> Stamp | None:
+        """Return what is known of an object whose bytes nobody has seen yet."""
+        with contextlib.suppress(KakudaiError):
+            state = self._sides.state(source) if is_address(source) else None
+            return Stamp(state.size, state.mtime_ns, "", 0, state.tag) if state is not None else None
+        return None
+
+    def _add(self, entry: Entry) -> None:
+        if not self._introduced:
+            self._manifest.add(self._run)
+            self._introduced = True
+        self._manifest.add(entry)
+        self.ledger.take(entry)
