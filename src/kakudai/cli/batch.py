@@ -127,7 +127,8 @@ class Batch:
 
         begun = jobs if self._keeper is None else self._keeper.begin(jobs)
         failed: list[Job] = []
-        done = upscale_files(self._upscaler, begun, self._options, progress=progress.advance)
+        at_once = 1 if self._fail_fast else self._upscaler.threads
+        done = upscale_files(self._upscaler, begun, self._options, progress=progress.advance, at_once=at_once)
         with contextlib.closing(done):  # at Ctrl-C too, so that what is about to appear is still written down
             for result in () if self._is_over else done:
                 if not is_last and self._is_tried_again(result):

@@ -39,6 +39,12 @@ class Making:
         self._progress, self._seconds = progress, found.seconds
         self._pixels = 0
 
+    @property
+    def pixels(self) -> int:
+        """Of what was read, in one frame."""
+        width, height = self._found.size
+        return width * height
+
     def begin(self) -> tuple[Make, bool]:
         """Do what can be done before the result of the file before this one is there.
 
