@@ -15,8 +15,18 @@ if TYPE_CHECKING:
     from kakudai.engine.upscaler import Upscaler
 
 
-def plan(job: "Job", upscaler: "Upscaler", options: "FileOptions", results: Results) -> None:
-    """Say what would be done to a picture, an animation or a book."""
+def plan(
+    job: "Job", upscaler: "Upscaler", options: "FileOptions", results: Results, notes: tuple[str, ...] = ()
+) -> None:
+    """Say what would be done to a picture, an animation or a book.
+
+    Args:
+        job: What is asked.
+        upscaler: Would enlarge it.
+        options: How files would be read and written.
+        results: Says it.
+        notes: What else is to be said of it, if it can be done.
+    """
     from kakudai.engine.intake import read
 
     try:
@@ -24,12 +34,20 @@ def plan(job: "Job", upscaler: "Upscaler", options: "FileOptions", results: Resu
         if found is None:
             _plan_book(job, results)
         else:
-            _plan_picture(job, found, upscaler, options, results=results)
+            _plan_picture(job, found, upscaler, options, results=results, notes=notes)
     except KakudaiError as error:
         results.fail(job.name, error)
 
 
-def _plan_picture(job: "Job", found: "Read", upscaler: "Upscaler", options: "FileOptions", *, results: Results) -> None:
+def _plan_picture(
+    job: "Job",
+    found: "Read",
+    upscaler: "Upscaler",
+    options: "FileOptions",
+    *,
+    results: Results,
+    notes: tuple[str, ...],
+) -> None:
     from kakudai.engine.intake import estimate, new_notes
     from kakudai.image.animation import Animation
 
@@ -52,9 +70,10 @@ def _plan_picture(job: "Job", found: "Read", upscaler: "Upscaler", options: "Fil
         networks=report.networks,
         strength=report.strength,
         reason=report.reason,
-        notes=new_notes(report, upscaler),
+        notes=(*notes, *new_notes(report, upscaler)),
         estimate=asdict(costs) if costs else None,
     )
+    results.warn(job.name, notes)
     if not results.as_json:
         done = how(report, found.size)
         steps = f"{plan.runs} x {done}" if plan.runs and len(set(report.networks)) == 1 else done

@@ -161,5 +161,6 @@ class Making:
         """
         height, width = report.plan.size
         seconds = self._seconds + time.perf_counter() - started
-        notes = (*new_notes(report, self._upscaler), *self._found.picture.metadata.notes, *lost)
+        metadata = self._found.picture.metadata
+        notes = (*new_notes(report, self._upscaler), *metadata.notes, *metadata.dropped, *lost)
         return FileResult(self._job, None, self._found.size, (width, height), seconds, report, notes, frames)
