@@ -32,6 +32,7 @@ from kakudai.analyse.blocking import Grid, find_grid
 from kakudai.analyse.enlarged import enlarged_by
 from kakudai.analyse.grey import is_grey
 from kakudai.degrade.noise import gaussian_noise
+from kakudai.image.exif import is_by_camera
 from kakudai.image.resize import resize
 
 ROOT = Path(__file__).parents[1]
@@ -40,6 +41,9 @@ QUALITIES = (20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 95)
 TWICE = ((30, 90), (50, 90), (70, 90), (30, 75), (50, 75), (30, 98), (50, 98))
 SIGMAS = (0, 2, 5, 10, 15, 25)
 SCALES, KERNELS = (1.5, 2.0, 3.0, 4.0), ("triangle", "bicubic", "lanczos3")
+AS_FILE = "as a file"
+"""A clean picture, with what its file says of the camera."""
+
 LOOKS = ("all", "drawn", "compression and noise")
 """What is timed."""
 
@@ -97,6 +101,7 @@ def kind(root: Path) -> dict[str, Any]:
         truth[stem] = name in DRAWN_SETS and stem not in PHOTOGRAPHS
         half = resize(image, (image.shape[0] // 2, image.shape[1] // 2))
         versions: dict[str, Any] = {
+            AS_FILE: (picture.color, picture.alpha),
             "clean": (picture.color, picture.alpha),
             "JPEG 30": (encoded(image, 30, "4:2:0")[1], None),
             "noise 10": (gaussian_noise(picture.color, 10.0, np.random.default_rng(0)), picture.alpha),
@@ -107,7 +112,8 @@ def kind(root: Path) -> dict[str, Any]:
             "32 pixels": (_thumbnail(image, 32), None),
         }
         for version, (color, alpha) in versions.items():
-            found = drawn_probability(areas(color, alpha))
+            camera = version == AS_FILE and is_by_camera(picture.metadata.exif)
+            found = drawn_probability(areas(color, alpha), by_camera=camera)
             rows[f"{name} {version}"][stem] = None if found is None else round(found, 3)
         luma = np.repeat(image[..., 1:2], 3, axis=2)
         noisy = gaussian_noise(luma, 10.0, np.random.default_rng(0), grey=True)

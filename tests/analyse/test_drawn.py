@@ -103,3 +103,15 @@ def test_depth_and_grey_make_no_difference(drawing: Pixels) -> None:
     assert probability(drawing.astype(np.float32) / np.float32(255)) == pytest.approx(expected, abs=1e-3)
     grey = np.ascontiguousarray(drawing[..., 1:2])
     assert probability(grey) == pytest.approx(probability(np.repeat(grey, 3, axis=2)), abs=1e-6)
+
+
+def test_what_a_camera_wrote_is_a_photograph_where_pixels_leave_doubt(photograph: Pixels, drawing: Pixels) -> None:
+    """A share of the odds, not all: a drawing that is plainly one stays one."""
+    doubtful = areas((np.rint(photograph / 255 * 9) * (255 / 9)).astype(np.uint8))
+    without, with_camera = drawn_probability(doubtful), drawn_probability(doubtful, by_camera=True)
+    assert without is not None
+    assert with_camera is not None
+    assert without > 0.5 > with_camera
+    odds = [np.log(p / (1 - p)) for p in (without, with_camera)]
+    assert odds[0] - odds[1] == pytest.approx(3.0)
+    assert (drawn_probability(areas(drawing), by_camera=True) or 0.0) > 0.9

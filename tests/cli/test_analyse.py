@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import threading
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +71,17 @@ def test_what_reading_could_not_keep_is_said(folder: Path, capsys) -> None:
     assert output.err == f"warning: two.gif: {note}\n"
 
 
+def test_what_only_writing_loses_is_said_by_what_writes(folder: Path, capsys) -> None:
+    block = b"\x1c\x02\x78\x00\x04here"
+    segment = b"Photoshop 3.0\x008BIM\x04\x04\0\0" + len(block).to_bytes(4, "big") + block + b"\0"
+    whole = Path("in/a.jpg").read_bytes()
+    Path("said.jpg").write_bytes(whole[:2] + b"\xff\xed" + (len(segment) + 2).to_bytes(2, "big") + segment + whole[2:])
+    assert run(["analyse", "said.jpg"]) == 0
+    assert capsys.readouterr().err == ""
+    assert run(["upscale", "said.jpg", "-s", "0.5", "-d", "0"]) == 0
+    assert "the IPTC block was dropped" in capsys.readouterr().err
+
+
 def test_a_broken_file_does_not_stop_the_rest(folder: Path, capsys) -> None:
     Path("in/0.jpg").write_bytes(Path("in/a.jpg").read_bytes()[:300])
     assert run(["analyse", "in", "nowhere.png", "--json"]) == 1
@@ -86,6 +98,13 @@ def test_a_book_in_a_folder_is_no_picture(folder: Path, capsys) -> None:
     (folder / "in/book.cbz").write_bytes(b"PK\3\4")
     assert run(["analyse", "in", "--json"]) == 0
     assert [Path(line["input"]).name for line in objects(capsys)] == ["a.jpg"]
+
+
+def test_a_book_that_is_named_is_a_book(folder: Path, capsys) -> None:
+    with zipfile.ZipFile("book.cbz", "w") as book:
+        book.write("in/a.jpg")
+    assert run(["analyse", "book.cbz"]) == 1
+    assert "analyse looks at single pictures, and book.cbz is a book of pages" in capsys.readouterr().err
 
 
 def test_standard_input(folder: Path, capsys, monkeypatch) -> None:

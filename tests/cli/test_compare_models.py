@@ -122,7 +122,7 @@ def test_pictures_of_every_kind(kind: str, capsys) -> None:
     ("words", "code", "said"),
     [
         (["--models", ""], 2, "no model is named"),
-        (["--models", "nothing"], 2, "no model is called 'nothing'"),
+        (["--models", "nothing"], 2, "there is no model, file or folder 'nothing'"),
         (["--models", "net.onnx@40"], 2, "leave @40 out"),
         (["--models", "net.onnx@140"], 2, "the strength of net.onnx is '140'"),
         (["--models", "@40"], 2, "no model is named before '@40'"),

@@ -148,7 +148,7 @@ def test_speed_and_memory(capsys, monkeypatch) -> None:
 
 
 def test_a_failing_measurement_says_why(folder: Path) -> None:
-    with pytest.raises(cost.KakudaiError, match="no model file"):
+    with pytest.raises(cost.KakudaiError, match="there is no model, file or folder"):
         measure_cost("nothing.onnx", "auto", np.zeros((4, 4, 3), np.uint8))
 
 

@@ -10,7 +10,7 @@ from tests.small_models import nearest
 
 from kakudai.cli import assigning
 from kakudai.cli.assigning import Naming, assign_targets
-from kakudai.cli.inputs import Found, find_pictures
+from kakudai.cli.inputs import Assignment, Found, find_pictures
 from kakudai.cli.main import run
 from kakudai.image.files import read_image, write_image
 from kakudai.image.picture import Picture
@@ -61,6 +61,20 @@ def test_folders_give_their_pictures_in_order_without_what_is_hidden(folder: Pat
     assert names("in") == ["in/a.jpg", "in/b.PNG"]
     assert names("in", recursive=True) == ["in/a.jpg", "in/b.PNG", "in/x/c.png"]
     assert names("in/.thumbs") == ["in/.thumbs/t.png"]
+
+
+def test_looking_below_is_advised_where_there_is_something_below(folder: Path) -> None:
+    def hint() -> str:
+        (problem,) = find_pictures(["in"], ENDINGS, recursive=False)
+        assert isinstance(problem, Assignment)
+        assert problem.error is not None
+        return problem.error.hint
+
+    (folder / "in/below").mkdir(parents=True)
+    (folder / "in/below/notes.txt").write_text("")
+    assert hint() == "name another folder"
+    picture("in/below/a.png")
+    assert hint() == "use -r to look into the folders below"
 
 
 def test_a_picture_named_twice_is_done_once(folder: Path) -> None:

@@ -129,6 +129,14 @@ def test_export_writes_where_it_was_told(folder: Path, capsys) -> None:
     assert capsys.readouterr().out.split() == ["copy.onnx", "evil.onnx"]
 
 
+def test_export_makes_the_folders_of_its_file(folder: Path, capsys) -> None:
+    assert run(["models", "export", "photo-x2", "-o", "runs/photo-x2/photo-x2.onnx"]) == 0
+    assert (folder / "runs/photo-x2/photo-x2.onnx").is_file()
+    (folder / "taken").write_text("")
+    assert run(["models", "export", "photo-x2", "-o", "taken/below/x.onnx"]) == 1
+    assert "taken/below cannot be made" in capsys.readouterr().err
+
+
 def test_a_file_that_says_little_is_listed_all_the_same(folder: Path, capsys) -> None:
     card = {key: CARD[key] for key in ("name", "scale", "halo", "multiple", "color", "parameters", "quality")}
     model = onnx.load_from_string(nearest())
@@ -143,7 +151,6 @@ def test_a_file_that_says_little_is_listed_all_the_same(folder: Path, capsys) ->
 def test_export_refuses_what_it_cannot_write(folder: Path, capsys) -> None:
     assert run(["models", "export", "photo-x2", "--to", "caffe"]) == 2
     assert run(["models", "export", "photo-x2", "--to", "waifu2x-json"]) == 2
-    assert run(["models", "export", "photo-x2", "-o", "nowhere/x.onnx"]) == 1
     assert run(["models", "export", "nothing"]) == 2
     errors = capsys.readouterr().err
     assert "accepted are onnx, waifu2x-json, ncnn, safetensors" in errors

@@ -168,25 +168,25 @@ def test_a_folder_is_no_manifest(capsys) -> None:
 
 
 def test_a_full_disk_under_a_picture_ends_the_run(monkeypatch, worked: Worked, capsys) -> None:
-    picture(*(f"in/{number}.png" for number in range(6)))
+    picture(*(f"in/{number:02}.png" for number in range(12)))
     real, calls = NewFile.appear, []
 
     def full(self: NewFile, path: Path, *rest) -> None:
         calls.append(path.name)
-        if path.name == "2.png":
+        if path.name == "02.png":
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         real(self, path, *rest)
 
     with monkeypatch.context() as patch:
         patch.setattr(NewFile, "appear", full)
-        assert upscale() == 1
+        assert upscale("--threads", "2") == 1
     said = capsys.readouterr().err
     assert "make room, and give the same command again" in said
     assert "once more" not in said
-    assert calls[:3] == ["0.png", "1.png", "2.png"]
-    assert len(calls) <= 4
+    assert {"00.png", "01.png", "02.png"} <= set(calls)
+    assert len(calls) <= 6, "those that were begun already"
     assert worked()[0] == 0
-    assert len(list(Path("out").glob("*.png"))) == 6
+    assert len(list(Path("out").glob("*.png"))) == 12
 
 
 def test_what_another_limit_would_take_is_tried_again(worked: Worked) -> None:

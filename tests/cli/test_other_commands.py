@@ -3,6 +3,7 @@ itself.
 """
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,33 @@ def test_every_help_ends_with_an_example(words: list[str], capsys) -> None:
 def test_a_mistyped_command_is_guessed(capsys) -> None:
     assert run(["upscal", "a.png"]) == 2
     assert "did you mean: kakudai upscale" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("word", ["frobnicate", "foto"])
+def test_a_word_that_is_neither_a_command_nor_a_file_is_led_to_the_help(word: str, capsys) -> None:
+    assert run([word]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == f"error: there is no command or file '{word}'"
+    assert said[1] == "hint: all commands: kakudai --help"
+
+
+def test_the_strength_is_led_to_its_option_where_there_is_one(capsys) -> None:
+    for command, leads in (("upscale", True), ("denoise", True), ("analyse", False)):
+        assert run([command, "a.png", "--strength", "50"]) == 2
+        assert ("the strength is given with -d" in capsys.readouterr().err) == leads
+
+
+@pytest.mark.parametrize("word", ["foto.jpg", "in/foto", "fot*"])
+def test_a_word_that_can_only_be_a_picture_is_missed_as_one(word: str, capsys) -> None:
+    assert run([word]) == 1
+    assert "command" not in capsys.readouterr().err
+
+
+def test_a_file_without_an_ending_is_a_picture(folder: Path, capsys) -> None:
+    smooth(folder / "upscal.png", 0)
+    (folder / "upscal.png").rename("upscal")
+    assert run(["upscal", "-s", "1.5", "-d", "0", "--dry-run"]) == 0
+    assert "upscal -> upscal_1.5x.png" in capsys.readouterr().out
 
 
 def test_models_list_and_show(capsys) -> None:
@@ -254,6 +282,13 @@ def test_doctor(capsys) -> None:
     assert facts["formats"]["png"] == "read and written"
 
 
+def test_doctor_keeps_names_and_facts_apart(capsys) -> None:
+    assert run(["doctor"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
+    assert any(line.startswith("  photo-restore-x1  1x, ") for line in lines)
+    assert {len(re.split(r"(?<= {2})(?=\S)", line[2:])[0]) for line in lines} == {len("photo-restore-x1  ")}
+
+
 def test_doctor_says_once_that_a_runtime_is_not_installed(monkeypatch, capsys) -> None:
     monkeypatch.setattr(runtimes, "_version", lambda package: "1.0" if package == "onnxruntime" else None)
     assert run(["doctor", "--json"]) == 0
@@ -317,8 +352,10 @@ def tiny(folder: Path) -> Path:
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["--measure", "nothere"], 1, "error: no pictures in nothere"),
+        (["--measure", "nothere"], 1, "error: there is no folder nothere"),
         (["--measure", "recipes"], 1, "error: no pictures in recipes"),
+        ([], 2, "error: there is no folder PICTURES to validate on"),
+        ([], 2, "hint: name a folder of PNG files, as Set5 is: --set validate_on=DIR"),
         (["-o", "none", "--resume"], 2, "error: no checkpoint at none/last.ckpt"),
         (["--set", "start=runs/tiny/tiny.safetensors"], 2, "hint: train it first: kakudai train recipes/tiny.toml"),
         (["--set", "start=other.safetensors"], 2, "hint: correct `start`, or leave it out"),

@@ -229,6 +229,17 @@ def test_a_format_that_is_not_written_becomes_png(folder: Path, capsys) -> None:
     assert upscale("a.bmp") == 0
     assert "bmp files are not written" in capsys.readouterr().err
     assert (read_image("a_2x.png").color[0, 0] == (255, 0, 0)).all()
+    assert upscale("a.bmp", "--dry-run", "--on-exists", "overwrite") == 0
+    assert "bmp files are not written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"]])
+def test_of_what_is_no_picture_only_that_is_said(folder: Path, options: list[str], capsys) -> None:
+    Path("notes.txt").write_text("this is no picture at all")
+    assert upscale("notes.txt", *options) == 1
+    said = capsys.readouterr().err
+    assert "'notes.txt' is not a picture that kakudai reads (PNG, JPEG," in said
+    assert "not written" not in said
 
 
 @pytest.mark.parametrize(
@@ -241,9 +252,18 @@ def test_a_format_that_is_not_written_becomes_png(folder: Path, capsys) -> None:
         (["-s", "two"], "valid number"),
         (["--width", "0"], "the width is 0"),
         (["--fit", "100"], "--fit is '100'"),
-        (["-s", "2", "--width", "5"], "exclude each other"),
+        (["-s", "2", "--width", "5"], "--scale and --width exclude each other"),
+        (["--height", "2", "--fit", "5x5"], "--height and --fit exclude each other"),
         (["--tile", "many"], "--tile is 'many'"),
-        (["--tile", "8"], "the tile is 8"),
+        (["--tile", "8"], "--tile is '8'"),
+        (["-d", "101"], "--denoise is '101'"),
+        (["-d", "abc"], "--denoise is 'abc'"),
+        (["-m", "photo-x2", "-d", "50"], "-m photo -d 50"),
+        (["-m", "art-fast-x2", "-d", "5"], "-m art -d 5"),
+        (["--strength", "50"], "-d 50"),
+        (["-m", "models-cunet/"], "kakudai ships no waifu2x networks"),
+        (["-m", "models/upconv_7/art"], "kakudai ships no waifu2x networks"),
+        (["-m", "networks/"], "there is no model, file or folder 'networks/'"),
         (["--threads", "0"], "threads is 0"),
         (["--runtime", "caffe"], "no runtime is called 'caffe'"),
         (["--device", "tpu"], "device 'tpu'"),
@@ -255,7 +275,7 @@ def test_a_format_that_is_not_written_becomes_png(folder: Path, capsys) -> None:
         (["--json", "-o", "-"], "standard output"),
         (["--bogus"], "--bogus"),
         (["-m", "phto"], "did you mean 'photo'"),
-        (["-m", "missing.onnx"], "no model file"),
+        (["-m", "missing.onnx"], "there is no model, file or folder 'missing.onnx'"),
         (["-m", "text.onnx"], "not an ONNX network"),
         (["-m", "short.onnx"], "truncated"),
         (["-m", "external.onnx"], "other files"),

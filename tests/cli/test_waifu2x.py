@@ -147,7 +147,7 @@ def test_options_without_meaning_are_named(capsys) -> None:
         ("-i a.png -o out.png -s 32", 2, "scale is 32"),
         ("-i a.png -o out.png --depth 5", 2, "depth is 5"),
         ("-i a.png -o out.png -n -1 -s 1 -m models-cunet/noise1_model.onnx", 2, "denoise is 0"),
-        ("-i a.png -o out.png -m nowhere/models", 2, "no model file"),
+        ("-i a.png -o out.png -m nowhere/models", 2, "there is no model, file or folder"),
         ("-i a.png -o out.png -x --tta-level 3", 2, "tta is 3"),
         ("-i a.png -o out.png --grayscale", 2, "--grayscale"),
         ("-i missing.png -o out.png", 1, "missing.png"),

@@ -161,3 +161,59 @@ def test_bytes_in_and_a_stream_out(upscaler: Upscaler, jobs: list[Job]) -> None:
     stream = io.BytesIO()
     upscale_file(upscaler, jobs[0].source.read_bytes(), stream, FileOptions(format="png"))
     assert read_image(stream.getvalue()).color.shape == (40, 60, 3)
+
+
+def test_small_pictures_are_made_at_once_and_come_in_order(
+    upscaler: Upscaler, jobs: list[Job], tmp_path: Path, monkeypatch
+) -> None:
+    """The first waits until the second is in the network, too; a larger one and a broken one keep their places."""
+    together, run = threading.Barrier(2, timeout=10), session_of(upscaler).run
+    first_two = iter([True, True])
+
+    def meets(x):
+        if next(first_two, False):
+            together.wait()
+        return run(x)
+
+    monkeypatch.setattr(session_of(upscaler), "run", meets)
+    large = np.zeros((400, 400, 3), np.uint8)
+    large[100:300, 100:300] = 255
+    write_image(Picture(large), jobs[2].source)
+    jobs[3].source.write_bytes(b"not a picture")
+    before = [read_image(job.source).color for job in (jobs[0], jobs[1], jobs[2], jobs[4])]
+    results = list(upscale_files(upscaler, jobs, OPTIONS, at_once=2))
+    assert [result.job for result in results] == jobs
+    assert [type(result.error) for result in results] == [type(None)] * 3 + [PictureUnreadable, type(None)]
+    for color, job in zip(before, (jobs[0], jobs[1], jobs[2], jobs[4]), strict=True):
+        np.testing.assert_array_equal(read_image(job.target).color, color.repeat(2, 0).repeat(2, 1))
+
+
+def test_a_larger_picture_is_made_alone(upscaler: Upscaler, jobs: list[Job], monkeypatch) -> None:
+    """In the thread of whoever takes the results: an interruption ends it between two tiles."""
+    enlarge, threads = upscaler.upscale_picture, []
+
+    def noticed(picture: Picture, *chosen: object, **words: object) -> object:
+        threads.append((picture.width, threading.current_thread() is threading.main_thread()))
+        return enlarge(picture, *chosen, **words)
+
+    monkeypatch.setattr(upscaler, "upscale_picture", noticed)
+    write_image(Picture(np.zeros((400, 400, 3), np.uint8)), jobs[1].source)
+    assert all(result.error is None for result in upscale_files(upscaler, jobs[:3], OPTIONS, at_once=2))
+    assert sorted(threads) == [(30, False), (30, False), (400, True)]
+
+
+def test_who_stops_has_taken_no_more_than_are_made_at_once(upscaler: Upscaler, jobs: list[Job]) -> None:
+    taken: list[Job] = []
+
+    def lazily() -> Iterator[Job]:
+        for job in jobs:
+            taken.append(job)
+            yield job
+
+    results = upscale_files(upscaler, lazily(), OPTIONS, at_once=2)
+    next(results)
+    results.close()
+    assert len(taken) <= 4
+    assert not jobs[4].target.exists()
+    for job in jobs[:4]:
+        assert not job.target.exists() or read_image(job.target).width == 60

@@ -117,7 +117,7 @@ def test_importing_keeps_a_model_under_a_name(foreign: Path, home: Path) -> None
     assert (model.name, model.card["licence"]) == ("theirs", "CC0-1.0")
     foreign.unlink()
     assert load_model("theirs").data == find_model("theirs").data == model.data
-    with pytest.raises(ModelNotFound, match="no model is called 'thiers'") as caught:
+    with pytest.raises(ModelNotFound, match="there is no model, file or folder 'thiers'") as caught:
         load_model("thiers")
     assert "did you mean 'theirs'" in caught.value.hint
 

@@ -69,9 +69,9 @@ def test_any_onnx_file_is_opened_and_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "c.onnx").write_bytes(b"nothing")
     with pytest.raises(ModelInvalid, match="not an ONNX"):
         open_graph(str(tmp_path / "c.onnx"))
-    with pytest.raises(ModelNotFound, match="no model file"):
+    with pytest.raises(ModelNotFound, match="there is no model, file or folder"):
         open_graph(str(tmp_path / "d.onnx"))
-    with pytest.raises(ModelNotFound, match="no model is called"):
+    with pytest.raises(ModelNotFound, match="there is no model, file or folder"):
         open_graph("nothing-x2")
 
 

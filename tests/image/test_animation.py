@@ -179,7 +179,7 @@ def test_a_palette_is_exact_where_colours_are_few_and_said_where_not() -> None:
     y, x = np.mgrid[:64, :64]
     smooth = np.stack([x * 4, y * 4, 255 - x * 2 - y * 2], axis=2).astype(np.uint8)
     plain, notes = pieces([Picture(smooth), Picture(smooth[::-1].copy())], "gif", TIMES[:2], dither=False)
-    assert notes == ["GIF holds 256 colours: written with one choice for all frames"]
+    assert notes == ["GIF is written with one palette of 256 colours for all frames; WebP keeps all colours"]
     dithered, _ = pieces([Picture(smooth), Picture(smooth[::-1].copy())], "gif", TIMES[:2], dither=True)
 
     def blurred(data: bytes) -> float:
@@ -196,7 +196,7 @@ def test_frames_of_other_colours_get_their_own_palettes() -> None:
     planes = ((x, y, none), (none, x, y), (y, none, x))
     pictures = [Picture(np.stack(three, axis=2).astype(np.uint8)) for three in planes]
     data, notes = pieces(pictures, "gif", TIMES, dither=False)
-    assert notes == ["GIF holds 256 colours: written with those of each frame"]
+    assert notes == ["GIF is written with a palette of 256 colours for each frame; WebP keeps all colours"]
     for picture, frame in zip(pictures, read(data), strict=True):
         assert np.abs(frame.picture.color.astype(int) - picture.color).mean() < 5
 

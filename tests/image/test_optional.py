@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kakudai.errors import PictureError, PictureTooLarge, PictureUnreadable
-from kakudai.image import heic, jxl
+from kakudai.image import formats, heic, jxl
 from kakudai.image.files import read_image
 from kakudai.image.formats import sniff
 
@@ -47,6 +47,14 @@ def header(*fields: tuple[int, int]) -> bytes:
         value |= number << at
         at += bits
     return BARE + value.to_bytes(at // 8 + 40, "little")
+
+
+def test_what_is_no_picture_is_told_the_formats_that_are_read_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats.importlib.util, "find_spec", lambda name: None if name == "pi_heif" else name)
+    with pytest.raises(PictureUnreadable, match="not a picture that kakudai reads") as caught:
+        read_image(b"this is no picture at all")
+    assert "JXL" in caught.value.message
+    assert "HEIC" not in caught.value.message
 
 
 @pytest.mark.parametrize(("text", "dtype"), [(HEIC_8, np.uint8), (HEIC_10, np.uint16)])

@@ -242,6 +242,17 @@ def test_jpeg_lays_transparency_on_white() -> None:
     assert np.abs(back[:, 10:].astype(int) - 127).max() <= 3
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_alpha_that_hides_nothing_is_no_loss(dtype: str) -> None:
+    whole = 1 if dtype == "float32" else np.iinfo(dtype).max
+    alpha = np.full((600, 4, 1), whole, dtype)
+    _, notes = written(Picture(np.zeros((600, 4, 3), dtype), alpha), "jpeg", depth=8)
+    assert not any("transparency" in note for note in notes)
+    alpha[599, 3] = whole / 2
+    _, notes = written(Picture(np.zeros((600, 4, 3), dtype), alpha), "jpeg", depth=8)
+    assert any("transparency" in note for note in notes)
+
+
 @pytest.mark.parametrize(("depth", "dtype"), [(8, "uint8"), (16, "uint16")])
 @pytest.mark.parametrize("own", ["uint8", "uint16", "float32"])
 def test_depth_is_converted_with_full_scale_kept(depth: int, dtype: str, own: str) -> None:

@@ -51,7 +51,7 @@ def test_a_model_is_found_by_path(tmp_path: Path) -> None:
 def test_names_that_do_not_exist_get_a_suggestion(tmp_path: Path) -> None:
     with pytest.raises(ModelNotFound, match=r"did you mean 'photo'"):
         find_model("phto")
-    with pytest.raises(ModelNotFound, match="no model file"):
+    with pytest.raises(ModelNotFound, match="there is no model, file or folder"):
         find_model(tmp_path / "missing.onnx")
 
 

@@ -39,7 +39,7 @@ def test_the_python_runs(server: Running, tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "photo.jpg").write_bytes(encoded(drawing(), "JPEG"))
     (source,) = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
     exec(compile(source.replace(HERE, server.address), "server.md", "exec"), {})
-    assert (tmp_path / "photo_2x.jpg").exists()
+    assert (tmp_path / "from-server.jpg").exists()
 
 
 def test_its_options_are_those_of_the_command() -> None:

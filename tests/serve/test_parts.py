@@ -97,7 +97,8 @@ def test_headers_agree_with_the_decoder_on_real_files(shared: Path) -> None:
 
 
 def test_pictures_go_from_process_to_process_unchanged(tmp_path: Path) -> None:
-    metadata = Metadata(b"icc", b"II*\0", None, (72.0, 72.0), "png", ("a note",), b"\xff\xd8")
+    notes, dropped = ("a note",), ("the IPTC block was dropped",)
+    metadata = Metadata(b"icc", b"II*\0", None, (72.0, 72.0), "png", notes, dropped, b"\xff\xd8")
     picture = Picture(drawing(), drawing()[..., :1].copy(), metadata)
     write_answer(tmp_path, write_picture(picture, tmp_path))
     found = read_picture(tmp_path)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.ExifTags import IFD, Base
 from tests.shipped_family import ship
 from tests.small_models import DARKER, nearest, told
 
@@ -24,6 +25,7 @@ from kakudai.engine.tiles import cut, extract
 from kakudai.engine.upscaler import Report, Upscaler
 from kakudai.errors import KakudaiError
 from kakudai.image.alpha import bleed, stay_between_neighbours
+from kakudai.image.exif import is_by_camera
 from kakudai.image.files import read_image
 from kakudai.image.picture import Metadata, Picture, Pixels
 from kakudai.image.resize import resize
@@ -224,6 +226,32 @@ def test_jpeg_headers_say_the_same_and_are_not_believed(node: Node, tmp_path: Pa
             assert tuple(got["steps"]) == wanted.steps
 
 
+def test_cameras_are_known_by_what_they_write(node: Node, tmp_path: Path) -> None:
+    """Whole blocks say the same as to the engine; damaged ones raise nothing."""
+    maker, taken = {Base.Make: "Rikoh"}, {Base.DateTimeOriginal: "1998:01:01 00:00:00"}
+    files, wanted = [], []
+    for first, below in ((maker, taken), (maker, {Base.FNumber: 2.8}), (maker, {}), ({}, taken), ({}, {})):
+        exif = Image.Exif()
+        exif.update(first)
+        exif.get_ifd(IFD.Exif).update(below)
+        Image.fromarray(photo()).save(tmp_path / "a.jpg", exif=exif)
+        files.append((tmp_path / "a.jpg").read_bytes())
+        wanted.append(is_by_camera(read_image(files[-1]).metadata.exif))
+    assert wanted == [True, True, False, False, False]
+    rng = np.random.default_rng(4)
+    for _ in range(100):
+        bad = bytearray(files[0][:400])
+        for place in rng.integers(2, 200, 3):
+            bad[place] = rng.integers(256)
+        files.append(bytes(bad[: rng.integers(0, 400)]))
+    code = """
+        import { isByCamera } from "./header.js";
+        return given.files.map((bytes) => isByCamera(Uint8Array.from(bytes)));"""
+    found = node(code, files=[list(data) for data in files])
+    assert found[: len(wanted)] == wanted
+    assert {type(one) for one in found} == {bool}
+
+
 LOOKED_AT = {
     "a photograph": lambda: (photo(300), None),
     "a large one": lambda: (np.tile(photo(300), (4, 4, 1))[:1030, :1030], None),
@@ -245,7 +273,8 @@ def test_pictures_look_as_they_do_to_the_engine(node: Node, name: str) -> None:
         import { drawnMeasures, drawnProbability } from "./drawn.js";
         import { noiseLevel } from "./noise.js";
         const areas = areasOf(image(given.color), given.alpha && image(given.alpha));
-        return [drawnMeasures(areas), drawnProbability(areas, given.weights), noiseLevel(areas)];"""
+        const drawn = [false, true].map((byCamera) => drawnProbability(areas, given.weights, byCamera));
+        return [drawnMeasures(areas), drawn, noiseLevel(areas)];"""
     weights = catalogue([], runtime=False)["drawn"]
     measures, drawn, noise = node(
         code, color=packed(color), alpha=None if alpha is None else packed(alpha), weights=weights
@@ -255,8 +284,9 @@ def test_pictures_look_as_they_do_to_the_engine(node: Node, name: str) -> None:
     assert (measures is None) == (wanted is None)
     if wanted is not None:
         assert measures == pytest.approx(wanted, abs=2e-3)
-    probability = drawn_probability(parts)
-    assert drawn == (None if probability is None else pytest.approx(probability, abs=1e-3))
+    for by_camera, got in zip((False, True), drawn, strict=True):
+        probability = drawn_probability(parts, by_camera=by_camera)
+        assert got == (None if probability is None else pytest.approx(probability, abs=1e-3))
     level = noise_level(parts)
     assert noise == (None if level is None else pytest.approx(level, rel=0.01, abs=0.01))
 
@@ -365,6 +395,7 @@ def test_networks_passes_and_pixels_are_those_of_the_engine(
             assert "problem" not in got, (wish, got)
             assert (got["model"], got["strength"]) == (report.model, report.strength)
             assert tuple(got["notes"]) == report.notes
+            assert got["reason"].replace(" (earlier JPEG is not looked for here)", "") == report.reason
             result, whole = unpacked(got["result"]), rgba(wanted.color, wanted.alpha).astype(int)
             assert result.shape == whole.shape
             difference = np.abs(result - whole)
@@ -430,10 +461,10 @@ def test_what_was_seen_is_told(node: Node, monkeypatch: pytest.MonkeyPatch, tmp_
     ]
     found = node(ENLARGE, cases=asked, catalogue=fake_catalogue(names), darker=DARKER)
     assert [(got["strength"], got["reason"]) for got in found] == [
-        (50, "photograph, JPEG quality 40, 4:2:0"),
-        (0, "photograph, clean"),
+        (50, "probably a photograph, JPEG quality 40, 4:2:0"),
+        (0, "probably a photograph, clean"),
         (50, "drawn, JPEG quality 40, 4:2:0"),
-        (0, "photograph, clean (earlier JPEG is not looked for here)"),
+        (0, "probably a photograph, clean (earlier JPEG is not looked for here)"),
     ]
 
 

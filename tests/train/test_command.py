@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -94,6 +95,49 @@ def test_two_processes_have_the_losses_of_one(recipe_file: Path, tmp_path: Path)
     for name, value in weights[0].items():
         np.testing.assert_allclose(weights[1][name], value, atol=1e-5)
     assert log_of(tmp_path / "two")[-1]["psnr"] == pytest.approx(log_of(tmp_path / "one")[-1]["psnr"], abs=0.01)
+
+
+def free_port() -> int:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        return int(listening.getsockname()[1])
+
+
+def torchrun(machine: int, port: int, *words: str) -> subprocess.Popen[str]:
+    """Start one of two processes, each on a machine of its own; both are this one."""
+    meeting = ["--nnodes=2", f"--node-rank={machine}", "--nproc-per-node=1", "--master-addr=127.0.0.1"]
+    command = [sys.executable, "-m", "torch.distributed.run", *meeting, f"--master-port={port}", "-m", "kakudai"]
+    return subprocess.Popen([*command, *words], stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.slow
+def test_two_machines_have_the_losses_of_one(recipe_file: Path, tmp_path: Path) -> None:
+    changes = ["--set", "optimiser=sgd", "--set", "learning_rate=1e-3"]
+    alone = run("train", recipe_file, "-o", tmp_path / "one", *changes)
+    assert alone.returncode == 0, alone.stderr
+    words = ["train", str(recipe_file), "-o", str(tmp_path / "two"), *changes, "--set", "devices=2"]
+    port = free_port()
+    started = [torchrun(machine, port, *words) for machine in (0, 1)]
+    said = [process.communicate(timeout=200)[1] for process in started]
+    assert [process.returncode for process in started] == [0, 0], said
+    assert [text.count("written: ") for text in said] == [1, 0]
+    one, two = ([loss for _, loss in losses(tmp_path / name)] for name in ("one", "two"))
+    assert two == pytest.approx(one, rel=1e-4)
+
+
+def test_processes_and_devices_have_to_agree(recipe_file: Path, tmp_path: Path) -> None:
+    started = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "3", "LOCAL_WORLD_SIZE": "2"}
+
+    def refused(devices: int) -> str:
+        words = [*KAKUDAI, "train", str(recipe_file), "-o", str(tmp_path / "run"), "--set", "batch=6"]
+        words += ["--set", f"devices={devices}"]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=200, check=False, env=os.environ | started)
+        assert done.returncode == 2, done.stderr
+        return done.stderr
+
+    assert "3 processes were started, and the recipe has devices = 2" in refused(2)
+    assert "--set devices=3" in refused(2)
+    assert "the others cannot have as many each" in refused(3)
 
 
 @pytest.mark.slow

@@ -206,8 +206,11 @@ def test_a_folder_that_cannot_be_made_is_an_error(recipe: Recipe, tmp_path: Path
 
 def test_a_recipe_that_is_refused_removes_nothing(recipe: Recipe, tmp_path: Path) -> None:
     train(recipe.model_copy(update={"steps": 1, "mse_steps": 0}), tmp_path / "run")
-    with pytest.raises(RecipeError, match="no pictures in"):
+    with pytest.raises(RecipeError, match=r"there is no folder .*missing"):
         train(recipe.model_copy(update={"validate_on": tmp_path / "missing"}), tmp_path / "run")
+    (tmp_path / "bare").mkdir()
+    with pytest.raises(RecipeError, match="no pictures in"):
+        train(recipe.model_copy(update={"validate_on": tmp_path / "bare"}), tmp_path / "run")
     assert Best(tmp_path / "run", fresh=False).read() is not None
 
 

@@ -4,7 +4,7 @@
 `find_compression`, `noise_level` or `drawn_probability`.
 """
 
-from kakudai.analyse.analysis import Analysis, analyse_picture
+from kakudai.analyse.analysis import Analysis, analyse_picture, describe_kind, is_visible
 from kakudai.analyse.compression import Compression, find_compression
 from kakudai.analyse.drawn import drawn_probability
 from kakudai.analyse.jpeg_file import JpegHistory, read_jpeg_history
@@ -18,8 +18,10 @@ __all__ = [
     "JpegHistory",
     "analyse_picture",
     "areas",
+    "describe_kind",
     "drawn_probability",
     "find_compression",
+    "is_visible",
     "noise_level",
     "read_jpeg_history",
 ]

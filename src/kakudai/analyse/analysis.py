@@ -59,13 +59,7 @@ class Analysis:
         return ", ".join(word for word in (self._kind(), *compression, *self._rest()) if word)
 
     def _kind(self) -> str:
-        if not self.visible:
-            return "nothing visible"
-        if self.drawn is None:
-            narrow = min(self.width, self.height) < BLOCK and self.width * self.height >= TINY
-            return "too narrow to tell" if narrow else "too small to tell"
-        kind, sure = ("drawn", self.drawn) if self.drawn > 0.5 else ("photograph", 1.0 - self.drawn)
-        return kind if sure >= SURE else f"probably {'a ' if kind == 'photograph' else ''}{kind}"
+        return describe_kind(self.drawn, self.width, self.height, visible=self.visible)
 
     def _rest(self) -> list[str]:
         return [
@@ -75,7 +69,20 @@ class Analysis:
         ]
 
 
-def analyse_picture(pixels: Pixels, jpeg: JpegHistory | None = None, alpha: Pixels | None = None) -> Analysis:
+def describe_kind(drawn: float | None, width: int, height: int, *, visible: bool) -> str:
+    """Say what a picture of that size is, by the probability that it was drawn: `photograph`, `probably drawn`."""
+    if not visible:
+        return "nothing visible"
+    if drawn is None:
+        narrow = min(width, height) < BLOCK and width * height >= TINY
+        return "too narrow to tell" if narrow else "too small to tell"
+    kind, sure = ("drawn", drawn) if drawn > 0.5 else ("photograph", 1.0 - drawn)
+    return kind if sure >= SURE else f"probably {'a ' if kind == 'photograph' else ''}{kind}"
+
+
+def analyse_picture(
+    pixels: Pixels, jpeg: JpegHistory | None = None, alpha: Pixels | None = None, *, by_camera: bool = False
+) -> Analysis:
     """Look at a picture.
 
     Shape: pixels (H, W, 1 | 3), alpha (H, W, 1) or None; uint8, uint16 or float in [0, 1]; any size from 1x1.
@@ -84,6 +91,7 @@ def analyse_picture(pixels: Pixels, jpeg: JpegHistory | None = None, alpha: Pixe
         pixels: The colours.
         jpeg: What `read_jpeg_history` found in the bytes of the picture's file.
         alpha: Where it is 0, nothing is looked at.
+        by_camera: A camera has written the file, see `is_by_camera`.
 
     Convention: of pictures over a megapixel 16 squares of 256 pixels are looked at, always the same ones.
     """
@@ -94,8 +102,13 @@ def analyse_picture(pixels: Pixels, jpeg: JpegHistory | None = None, alpha: Pixe
         height=int(pixels.shape[0]),
         compression=compression,
         noise=noise_level(parts),
-        drawn=drawn_probability(parts),
+        drawn=drawn_probability(parts, by_camera=by_camera),
         enlarged=enlarged_by(parts, compression.grid.phases if compression.grid else ()),
         grey=is_grey(parts) if visible_pixels(parts) else None,
-        visible=alpha is None or bool(alpha.any()),
+        visible=is_visible(alpha),
     )
+
+
+def is_visible(alpha: Pixels | None) -> bool:
+    """Say whether anything can be seen of a picture with that alpha."""
+    return alpha is None or bool(alpha.any())

@@ -62,14 +62,21 @@ def analyse(
 def _analyse(found: Found | Assignment, max_pixels: int) -> tuple["Analysis", tuple[str, ...]]:
     """Read and look at one picture, or raise why it cannot be; return what reading could not keep, too."""
     from kakudai.analyse import analyse_picture, read_jpeg_history
+    from kakudai.engine.intake import lasting
+    from kakudai.image.archive import is_book
+    from kakudai.image.exif import is_by_camera
     from kakudai.image.files import read_image
 
     if isinstance(found, Assignment):
         raise found.error or PictureUnreadable(f"{found.source} cannot be read", "name another file")
-    source = read_standard_input() if found.path == Path(STREAM) else found.path
+    source = read_standard_input() if found.path == Path(STREAM) else lasting(found.path)
+    if is_book(source):
+        message = f"analyse looks at single pictures, and {found.path} is a book of pages"
+        raise PictureUnreadable(message, "unpack it, as any ZIP file, and name the folder of its pages")
     picture = read_image(source, max_pixels=max_pixels)
     jpeg = picture.metadata.jpeg
-    analysis = analyse_picture(picture.color, read_jpeg_history(jpeg) if jpeg else None, picture.alpha)
+    history, camera = read_jpeg_history(jpeg) if jpeg else None, is_by_camera(picture.metadata.exif)
+    analysis = analyse_picture(picture.color, history, picture.alpha, by_camera=camera)
     return analysis, picture.metadata.notes
 
 

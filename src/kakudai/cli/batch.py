@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,6 +52,7 @@ class Batch:
         self._owns = keeper.ledger.owns if keeper is not None else _owns_nothing
         self._is_over = False
         self._refused: dict[Path, str] = {}
+        self._notes: dict[str, tuple[str, ...]] = {}
 
     def refuse(self, assignments: list[Assignment]) -> None:
         """Say what cannot even be begun."""
@@ -61,7 +63,7 @@ class Batch:
                 self._results.fail(name, assignment.error)
             elif assignment.skipped:
                 self._results.skip(name, assignment.note)
-            elif assignment.note:
+            elif assignment.note and assignment.target is None:  # else it is said when there is a result
                 self._results.warn(name, [assignment.note])
 
     def run(self, assignments: list[Assignment]) -> int:
@@ -104,7 +106,7 @@ class Batch:
     def plan(self, assignments: list[Assignment]) -> int:
         """Say what would be done; return the exit code."""
         for job in self._jobs(self._remaining(assignments)):
-            plan(job, self._upscaler, self._options, self._results)
+            plan(job, self._upscaler, self._options, self._results, notes=self._notes[job.name])
         return self._results.finish()
 
     def _enlarge(self, assignments: list[Assignment]) -> None:
@@ -127,7 +129,8 @@ class Batch:
 
         begun = jobs if self._keeper is None else self._keeper.begin(jobs)
         failed: list[Job] = []
-        done = upscale_files(self._upscaler, begun, self._options, progress=progress.advance)
+        at_once = 1 if self._fail_fast else self._upscaler.threads
+        done = upscale_files(self._upscaler, begun, self._options, progress=progress.advance, at_once=at_once)
         with contextlib.closing(done):  # at Ctrl-C too, so that what is about to appear is still written down
             for result in () if self._is_over else done:
                 if not is_last and self._is_tried_again(result):
@@ -156,6 +159,7 @@ class Batch:
             with contextlib.suppress(*([OutputError] if self._is_over else [])):  # it may be the very same disk
                 self._keeper.finish(result)
         progress.finish(result)
+        result = replace(result, notes=(*self._notes[result.job.name], *result.notes))
         self._results.tell(result, self._upscaler.runtime, progress.line)
         if self._is_over:
             progress.line("the disk takes no more: make room, and give the same command again")
@@ -215,6 +219,7 @@ class Batch:
             if assignment.target is not None:
                 source = read_standard_input() if assignment.source == Path(STREAM) else lasting(assignment.source)
                 target = standard_output() if assignment.target == Path(STREAM) else self._place(assignment)
+                self._notes[str(assignment.source)] = (assignment.note,) if assignment.note else ()
                 yield Job(source, target, str(assignment.source))
 
     def _place(self, assignment: Assignment) -> "Place":

@@ -51,7 +51,7 @@ def pack(
 
     for folder in folders:
         if not folder.is_dir():
-            raise PictureNotFound(f"{folder} is not a folder", "name folders that hold pictures directly")
+            raise PictureNotFound(f"there is no folder {folder}", "name folders that hold pictures directly")
     skipped: list[KakudaiError] = []
     try:
         with counting("packing") as progress:

@@ -27,10 +27,11 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     if as_json:
         typer.echo(json.dumps(facts))
     else:
+        column = max(len(key) for values in facts.values() for key in values) + 2
         for heading, values in facts.items():
             typer.echo(f"{heading}:")
             for key, value in values.items():
-                typer.echo(printable(f"  {key:<14}{value}"))
+                typer.echo(printable(f"  {key:<{column}}{value}"))
     return 0 if facts["check"]["result"] == "ok" else 1
 
 

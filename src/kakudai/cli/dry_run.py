@@ -16,16 +16,23 @@ if TYPE_CHECKING:
 
 
 def plan(
-    job: "Job", upscaler: "Upscaler", options: "FileOptions", results: Results, *, target: str | None = None
+    job: "Job",
+    upscaler: "Upscaler",
+    options: "FileOptions",
+    results: Results,
+    *,
+    target: str | None = None,
+    notes: tuple[str, ...] = (),
 ) -> None:
     """Say what would be done to a picture, an animation or a book.
 
     Args:
-        job: It.
-        upscaler: Would do it.
-        options: How files would be written.
+        job: What is asked.
+        upscaler: Would enlarge it.
+        options: How files would be read and written.
         results: Says it.
         target: What its result is called, where that is not made in its place.
+        notes: What else is to be said of it, if it can be done.
     """
     from kakudai.engine.intake import read
 
@@ -35,13 +42,20 @@ def plan(
             _plan_book(job, results, target or target_name(job.target))
         else:
             named = target or target_name(job.target)
-            _plan_picture(job, found, upscaler, options, results=results, target=named)
+            _plan_picture(job, found, upscaler, options, results=results, target=named, notes=notes)
     except KakudaiError as error:
         results.fail(job.name, error)
 
 
 def _plan_picture(
-    job: "Job", found: "Read", upscaler: "Upscaler", options: "FileOptions", *, results: Results, target: str
+    job: "Job",
+    found: "Read",
+    upscaler: "Upscaler",
+    options: "FileOptions",
+    *,
+    results: Results,
+    target: str,
+    notes: tuple[str, ...],
 ) -> None:
     from kakudai.engine.intake import estimate, new_notes
     from kakudai.image.animation import Animation
@@ -65,9 +79,10 @@ def _plan_picture(
         networks=report.networks,
         strength=report.strength,
         reason=report.reason,
-        notes=new_notes(report, upscaler),
+        notes=(*notes, *new_notes(report, upscaler)),
         estimate=asdict(costs) if costs else None,
     )
+    results.warn(job.name, notes)
     if not results.as_json:
         done = how(report, found.size)
         steps = f"{plan.runs} x {done}" if plan.runs and len(set(report.networks)) == 1 else done

@@ -63,7 +63,7 @@ def evaluate(
     from kakudai.image.writing import write_whole
 
     if not sets:
-        raise UsageError("no test set is named", "for example: --set ../shared/data/test/Set5")
+        raise UsageError("no test set is named", "name a folder of PNG files, for example: --set Set5")
     if wrong := [scale for scale in scales or [] if scale not in SCALES]:
         raise UsageError(f"the scale is {wrong[0]}", "accepted are 2, 3 and 4")
     to_stdout = json_file == Path("-")

@@ -4,6 +4,7 @@ import glob
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from kakudai.cli.patterns import Patterns
@@ -13,6 +14,9 @@ from kakudai.jobs.address import refuse_addresses
 STREAM = "-"
 
 EVERYTHING = Patterns()
+
+MOST_LOOKED = 1000
+"""Files below a folder without pictures that are looked at for a hint; `kakudai watch` comes here twice a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,9 +153,13 @@ def _in_folder(folder: Path, wanted: Wanted) -> Iterator[Found | Assignment | Pi
         )
         yield Assignment(Path(error.filename), None, problem)
     if not found and not errors:
-        hint = "name another folder" if wanted.recursive else "use -r to look into the folders below"
+        hint = "name another folder"
         if wanted.patterns != EVERYTHING:
             hint = "check --include and --exclude, which are about paths below that folder"
+        elif any(
+            wanted.take(path.relative_to(folder)) for path in islice(_files(folder, [], recursive=True), MOST_LOOKED)
+        ):
+            hint = "use -r to look into the folders below"
         yield PictureNotFound(f"no pictures in {folder}", hint)
     yield from found
 

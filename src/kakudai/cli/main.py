@@ -1,10 +1,10 @@
 """The program `kakudai`: finds the command, and turns every error into one line, a hint and an exit code."""
 
 import difflib
+import glob
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -138,7 +138,7 @@ def complete(words: list[str]) -> list[str]:
     """Put `upscale` in front of pictures.
 
     Raises:
-        UsageError: The first word is no file, and looks like a command that was mistyped.
+        UsageError: The first word is no file, and no path of one either; or it looks like a command that was mistyped.
     """
     if not words:
         return ["--help"]
@@ -149,7 +149,10 @@ def complete(words: list[str]) -> list[str]:
     first = words[0]
     if first in ("-h", "--help", "--version", "--install-completion", "--show-completion"):
         return words
+    if os.path.lexists(first) or first.startswith("-"):
+        return ["upscale", *words]
     close = difflib.get_close_matches(first, [*COMMANDS, *GROUPS], 1, 0.7)
-    if close and not Path(first).exists():
-        raise UsageError(f"there is no command {first!r}", f"did you mean: kakudai {close[0]}")
+    meant = f"did you mean: kakudai {close[0]}? " if close else ""
+    if close or (first and not glob.has_magic(first) and not {".", "/", os.sep} & set(first)):
+        raise UsageError(f"there is no command or file {first!r}", f"{meant}all commands: kakudai --help")
     return ["upscale", *words]

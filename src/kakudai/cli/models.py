@@ -108,10 +108,10 @@ def verify(
     from kakudai.models import list_models
 
     if not sets:
-        raise UsageError("no test set is named", "for example: --set ../shared/data/test/Set5")
+        raise UsageError("no test set is named", "name a folder of PNG files, for example: --set Set5")
     for folder in sets:
         if not folder.is_dir():
-            raise PictureNotFound(f"{folder} is not a folder", "name the folder of a test set, such as Set5")
+            raise PictureNotFound(f"there is no folder {folder}", "name the folder of a test set, such as Set5")
     models = [load_model(name) for name in names] if names else list_models()
     rows = [row for model in models for folder in sets for row in _verify(model, folder)]
     if not rows:
@@ -159,12 +159,12 @@ def give_out(
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
 ) -> None:
-    """Write a model for another program. ncnn models are two files, .param and .bin.
+    """Write a model for another program. ncnn models are two files, .param and .bin. Folders that are missing are made.
 
     Example: kakudai models export photo-x2 --to ncnn -o photo.param
     """
     from kakudai.engine.loading import load_model
-    from kakudai.errors import OutputExists, UsageError
+    from kakudai.errors import OutputError, OutputExists, UsageError
     from kakudai.image.writing import write_whole
     from kakudai.models.store import name_for
 
@@ -177,7 +177,12 @@ def give_out(
     for path in written:
         if path.exists() and not overwrite:
             raise OutputExists(f"there is a file {path} already", "add --overwrite, or name another with -o")
-    for path, data in zip(written, _exported(model, to), strict=True):
+    parts = _exported(model, to)
+    try:
+        first.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{first.parent} cannot be made: {error.strerror}", "choose another folder") from error
+    for path, data in zip(written, parts, strict=True):
         write_whole(path, data)
         typer.echo(printable(str(path)))
 

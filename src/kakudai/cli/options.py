@@ -31,7 +31,7 @@ Denoise = Annotated[
         help="0 to 100, or auto by the looks of each picture; 25, 50, 75, 100 are waifu2x's levels 0-3.",
     ),
 ]
-Tile = Annotated[str, typer.Option(help="Side of the tiles in pixels, auto, or whole. Changes time and memory only.")]
+Tile = Annotated[str, typer.Option(help="auto, whole, or a side in pixels from 32. Changes time and memory only.")]
 Turns = Annotated[
     int, typer.Option(help="1, 2, 4 or 8: mean over the picture turned and mirrored, at as many times the time.")
 ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kakudai.cli.assigning import BOOKS
 from kakudai.cli.endings import writable_extensions
 from kakudai.cli.template import Template
-from kakudai.cli.wishes import parse_denoise, parse_fit, parse_tile, size_label
+from kakudai.cli.wishes import check_size, check_strength, parse_denoise, parse_fit, parse_tile, size_label
 
 if TYPE_CHECKING:
     from kakudai.engine.job import FileOptions
@@ -61,13 +61,16 @@ class Order:
         """
         from kakudai.engine.upscaler import Upscaler
 
+        check_size(self.scale, self.width, self.height, self.fit)
+        denoise = parse_denoise(self.denoise)
+        check_strength(self.model, denoise)
         return Upscaler(
             self.scale,
             width=self.width,
             height=self.height,
             fit=parse_fit(self.fit),
             model=self.model,
-            denoise=parse_denoise(self.denoise),
+            denoise=denoise,
             tile=parse_tile(self.tile),
             tta=self.tta,
             runtime=self.runtime,  # type: ignore[arg-type]  # open_session names what is accepted

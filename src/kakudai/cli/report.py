@@ -20,6 +20,9 @@ WRONG_USAGE = (UsageError, ModelError, RuntimeUnavailable, RecipeError)
 TOO_LONG = "choose a shorter name, with -o or --name"
 """What to do where the name of a result is longer than the disk takes."""
 
+STRENGTH = "the strength is given with -d, for example -d 50; "
+"""What is said to those who look for the option by the word that results have."""
+
 
 class Interrupted(Exception):
     """Ctrl-C was pressed, and the command has said itself what that means."""
@@ -92,7 +95,9 @@ def explain(error: Exception) -> tuple[str, str]:
     if isinstance(error, TyperException):
         context = getattr(error, "ctx", None)
         path = context.command_path if context else "kakudai"
-        return one_line(error.format_message()), f"see: {path} --help"
+        known = {word for option in context.command.params for word in option.opts} if context else set()
+        meant = STRENGTH if getattr(error, "option_name", "") == "--strength" and "-d" in known else ""
+        return one_line(error.format_message()), f"{meant}see: {path} --help"
     if isinstance(error, MemoryError):
         return "there is not enough memory", "use a smaller --tile, or close other programs"
     if isinstance(error, OSError) and error.strerror:

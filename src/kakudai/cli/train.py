@@ -69,10 +69,11 @@ def check_files(recipe: Path, settings: "Recipe", folder: Path, sets: list[Path]
 
     Raises:
         UsageError: The folder holds a run that would be lost.
-        RecipeError: There is no run to go on with, or there are no weights to start from.
+        RecipeError: There is no run to go on with, there are no weights to start from, or no folder to validate on.
         PictureNotFound: A set to measure on has no pictures.
     """
     from kakudai.evaluate.measure import set_files
+    from kakudai.train.recipe import check_validation
 
     checkpoint, start = folder / "last.ckpt", settings.start
     if checkpoint.exists() and not resume:
@@ -87,6 +88,8 @@ def check_files(recipe: Path, settings: "Recipe", folder: Path, sets: list[Path]
         raise RecipeError(f"no weights to start from in {start}: there is no such file", hint)
     for path in sets:
         set_files(path)
+    if settings.validate_on is not None:
+        check_validation(settings.validate_on)
 
 
 def take_steps(run: "Run") -> None:

@@ -1,7 +1,7 @@
 """What the options of `kakudai upscale` say: read, checked, and put into the names of files."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from kakudai.cli.endings import extension_of, extensions_of, writable_extensions
 from kakudai.cli.inputs import STREAM
@@ -9,6 +9,9 @@ from kakudai.errors import UsageError
 
 if TYPE_CHECKING:
     from kakudai.engine.job import FileOptions
+
+STRONGEST = 100
+"""The most that --denoise can be told."""
 
 
 def check_options(options: "FileOptions", on_exists: str, *, as_json: bool, output: str | None) -> None:
@@ -44,23 +47,52 @@ def parse_fit(text: str | None) -> tuple[int, int] | None:
     return int(parts[0]), int(parts[1])
 
 
+def check_size(scale: float | None, width: int | None, height: int | None, fit: str | None) -> None:
+    """Refuse a size that is said twice.
+
+    Raises:
+        UsageError: It is.
+    """
+    said = {"--scale": scale, "--width": width, "--height": height, "--fit": fit}
+    given = [option for option, value in said.items() if value is not None]
+    if len(given) > 1 and given != ["--width", "--height"]:
+        raise UsageError(f"{' and '.join(given)} exclude each other", "give one of them")
+
+
 def parse_denoise(text: str) -> Any:
     """Read "auto" or a number."""
     if text == "auto":
         return text
-    try:
-        return int(text)
-    except ValueError:
-        hint = "accepted are auto, and 0 for none, to 100 for the most"
-        raise UsageError(f"--denoise is {text!r}", hint) from None
+    if not text.isdecimal() or int(text) > STRONGEST:
+        raise UsageError(f"--denoise is {text!r}", "accepted are auto, and whole numbers from 0 for none to 100")
+    return int(text)
+
+
+def check_strength(model: str, strength: int | Literal["auto"]) -> None:
+    """Refuse a strength for one of the shipped networks that only enlarge.
+
+    Raises:
+        UsageError: It is told one.
+    """
+    from kakudai.models.catalogue import find_model
+    from kakudai.models.shipped import STYLES, is_shipped
+
+    if strength in ("auto", 0) or not is_shipped(model) or find_model(model).takes_strength:
+        return
+    style = next((known for known in STYLES if model.startswith(known)), "auto")
+    hint = f"-m {style} finds the network that does: -m {style} -d {strength}; or leave -d out"
+    raise UsageError(f"{model} enlarges, and takes no --denoise", hint)
 
 
 def parse_tile(text: str) -> Any:
-    """Read "auto", "whole" or a number."""
+    """Read "auto", "whole" or a number; 0 is the whole picture, too."""
+    from kakudai.engine.memory import SMALLEST_TILE
+
     if text in ("auto", "whole"):
         return "auto" if text == "auto" else 0
-    if not text.isdecimal():
-        raise UsageError(f"--tile is {text!r}", "accepted are auto, whole, and pixels from 32, for example --tile 192")
+    if not text.isdecimal() or 0 < int(text) < SMALLEST_TILE:
+        hint = f"accepted are auto, whole, and pixels from {SMALLEST_TILE}, for example --tile 192"
+        raise UsageError(f"--tile is {text!r}", hint)
     return int(text)
 
 

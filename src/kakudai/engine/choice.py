@@ -4,15 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kakudai.analyse import (
-    Area,
     Compression,
     areas,
+    describe_kind,
     drawn_probability,
     find_compression,
+    is_visible,
     noise_level,
     read_jpeg_history,
 )
 from kakudai.degrade.strength import strength_of_noise, strength_of_quality, together
+from kakudai.image.exif import is_by_camera
 from kakudai.image.picture import Picture
 from kakudai.models.shipped import Style
 
@@ -52,10 +54,14 @@ def choose(picture: Picture, styles: Sequence[Style], strength: int | None) -> C
         strength: What the user wants removed, 0 to 100; None leaves it to the picture.
     """
     parts = areas(picture.color, picture.alpha)
-    style = styles[0] if len(styles) == 1 else _style_of(parts)
     reasons = []
-    if len(styles) != 1:
-        reasons.append({"art": "drawn", "photo": "photograph"}[style])
+    if len(styles) == 1:
+        style = styles[0]
+    else:
+        drawn = drawn_probability(parts, by_camera=is_by_camera(picture.metadata.exif))
+        style = "art" if drawn is not None and drawn > 0.5 else "photo"
+        visible = is_visible(picture.alpha)
+        reasons.append(describe_kind(drawn, picture.width, picture.height, visible=visible))
     if strength is None:
         jpeg = picture.metadata.jpeg
         compression = find_compression(parts, read_jpeg_history(jpeg) if jpeg else None)
@@ -90,9 +96,3 @@ def _strength_of_jpeg(compression: Compression) -> float:
     if colour is None or colour >= min(quality, CLEAN_TRACES):
         return luma
     return (luma + strength_of_quality(colour)) / 2
-
-
-def _style_of(parts: Sequence[Area]) -> Style:
-    """Say what a picture is; a photograph where there is too little of it to tell."""
-    drawn = drawn_probability(parts)
-    return "art" if drawn is not None and drawn > 0.5 else "photo"

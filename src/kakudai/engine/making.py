@@ -39,6 +39,12 @@ class Making:
         self._progress, self._seconds = progress, found.seconds
         self._pixels = 0
 
+    @property
+    def pixels(self) -> int:
+        """Of what was read, in one frame."""
+        width, height = self._found.size
+        return width * height
+
     def begin(self) -> tuple[Make, bool]:
         """Do what can be done before the result of the file before this one is there.
 
@@ -155,5 +161,6 @@ class Making:
         """
         height, width = report.plan.size
         seconds = self._seconds + time.perf_counter() - started
-        notes = (*new_notes(report, self._upscaler), *self._found.picture.metadata.notes, *lost)
+        metadata = self._found.picture.metadata
+        notes = (*new_notes(report, self._upscaler), *metadata.notes, *metadata.dropped, *lost)
         return FileResult(self._job, None, self._found.size, (width, height), seconds, report, notes, frames)

@@ -94,6 +94,10 @@ class Upscaler:
         precision: "float32", "int8", or "auto", which takes networks of 8-bit numbers where the runtime gains from
             them: docs/reference/int8.md.
 
+    Attributes:
+        size: What is wished for.
+        threads: Processor threads that are used.
+
     Raises:
         UsageError: An argument is out of range.
         ModelError: The model cannot be found or used.
@@ -127,10 +131,11 @@ class Upscaler:
             raise UsageError(f"threads is {threads}", "accepted are whole numbers from 1")
         if device not in ("auto", "cpu"):
             raise RuntimeUnavailable(f"device {device!r} is not supported", "accepted are auto and cpu")
+        self.threads = threads or usable_processors()
         turns = turns_for(tta)
         self._box = Toolbox(model, Wish(scale, denoise, style), Machine(runtime, threads, precision))
         workers = max(loaded.session.workers for loaded in self._box.usual.all)
-        pool = ThreadPoolExecutor(max(workers, threads or usable_processors()), thread_name_prefix="kakudai-tile")
+        pool = ThreadPoolExecutor(max(workers, self.threads), thread_name_prefix="kakudai-tile")
         self._shop = Workshop(None if tile == "auto" else tile, turns, pool)
         self._costs = Costs(self._shop)
 

@@ -83,7 +83,9 @@ def open_graph(text: str) -> Graph:
         model = load_model(source)
         return Graph(model.data, model.name)
     if not path.is_file():
-        raise ModelNotFound(f"no model file at {path}", "see the shipped ones with: kakudai models list")
+        raise ModelNotFound(
+            f"there is no model, file or folder {str(path)!r}", "see the shipped ones with: kakudai models list"
+        )
     return Graph(path.read_bytes(), path.stem)
 
 

@@ -121,8 +121,10 @@ def set_files(folder: Path) -> list[Path]:
     """Return the pictures of a set.
 
     Raises:
-        PictureNotFound: There is no picture in the folder.
+        PictureNotFound: There is no such folder, or no picture in it.
     """
+    if not folder.is_dir():
+        raise PictureNotFound(f"there is no folder {folder}", "name the folder of a test set, such as Set5")
     files = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
     if not files:
         raise PictureNotFound(f"no pictures in {folder}", "a set is a folder of lossless pictures, such as PNG")

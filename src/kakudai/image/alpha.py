@@ -122,6 +122,12 @@ def _filled_in(color: Pixels, alpha: Pixels, base: NDArray[np.float32], levels: 
     return np.where(share < 1, mixed, color).astype(color.dtype, copy=False)
 
 
+def is_transparent(alpha: Pixels) -> bool:
+    """Say whether anything shows through a picture. Shape: (H, W, 1)."""
+    whole = full_scale(alpha.dtype)
+    return any(bool((part < whole).any()) for part in strips(alpha))
+
+
 def on_white(picture: Picture) -> Pixels:
     """Return the colours of a picture as they look on white. Shape: (H, W, 1 | 3) of its dtype."""
     if picture.alpha is None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from kakudai.errors import OutputError
 from kakudai.image import containers, exif, gif
-from kakudai.image.alpha import on_paper
+from kakudai.image.alpha import is_transparent, on_paper
 from kakudai.image.formats import FORMATS, Format
 from kakudai.image.picture import Metadata, Picture, Pixels, full_scale
 from kakudai.image.vips import EXIF, ICC, XMP, libvips, one_line
@@ -50,7 +50,7 @@ def make_plan(picture: Picture, entry: Format, quality: int | None, depth: int |
     if best < wanted:
         kind = "floating-point values" if wanted == 32 else f"{wanted}-bit channels"
         notes.append(f"{name} cannot hold {kind}: written with {best} bits")
-    if picture.alpha is not None and not entry.alpha:
+    if picture.alpha is not None and not entry.alpha and is_transparent(picture.alpha):
         notes.append(f"{name} cannot hold transparency: the picture was laid on white")
     if picture.channels == 1 and not entry.grey:
         notes.append(f"{name} has no grey: written as RGB with equal channels")

@@ -15,6 +15,7 @@ import struct
 from dataclasses import dataclass
 from typing import TypeAlias
 
+MAKE, EXPOSURE_TIME, F_NUMBER, TAKEN = 0x010F, 0x829A, 0x829D, 0x9003
 ORIENTATION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 0x0112, 0x011A, 0x011B, 0x0128
 WIDTH, HEIGHT, PIXEL_WIDTH, PIXEL_HEIGHT = 0x0100, 0x0101, 0xA002, 0xA003
 EXIF_IFD, GPS_IFD, INTEROPERABILITY_IFD = 0x8769, 0x8825, 0xA005
@@ -118,6 +119,17 @@ def resolution(data: bytes | None) -> tuple[float, float] | None:
         return None
     factor = 2.54 if unit == 3 else 1.0
     return across * factor, down * factor
+
+
+def is_by_camera(data: bytes | None) -> bool:
+    """Say whether a camera has written the block: it names its maker, and when or how the picture was taken."""
+    if not data:
+        return False
+    ifd = first_directory(data)[0]
+    below = number(data, ifd.get(EXIF_IFD))
+    if MAKE not in ifd or below is None:
+        return False
+    return not {EXPOSURE_TIME, F_NUMBER, TAKEN}.isdisjoint(entries(data, int(below))[0])
 
 
 def upright(data: bytes) -> bytes | None:

@@ -119,8 +119,9 @@ def write(shots: Iterator[Shot], count: int, plays: int, dither: bool | None, no
         wrong = 0.0 if exact else error(*spool.colors.means, shared)
         apart = wrong > VISIBLE and _is_better_apart(spool, shared)
         if not exact:
-            whose = "those of each frame" if apart else "one choice for all frames" if count > 1 else "the nearest"
-            notes.append(f"GIF holds 256 colours: written with {whose}")
+            how = "a palette of 256 colours for each frame" if apart else "one palette of 256 colours"
+            everywhere = " for all frames" if count > 1 and not apart else ""
+            notes.append(f"GIF is written with {how}{everywhere}; WebP keeps all colours")
         dithers = dither if dither is not None else wrong > VISIBLE
         painter = Painter(shared, dither=dithers)
         yield _header(size, shared, plays if count > 1 else 1)

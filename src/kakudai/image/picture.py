@@ -20,7 +20,9 @@ class Metadata:
         xmp: The raw XMP packet.
         resolution: Horizontal and vertical pixels per inch, or None where the file states none.
         format: Lower-case name of the format that was read: "png", "jpeg", ... ; "" for pixels from memory.
-        notes: What reading could not keep, one sentence each, such as "only the first of 12 frames was read".
+        notes: What reading could not keep of the picture, one sentence each, such as "only the first of 12 frames was
+            read".
+        dropped: What it could not keep beside the picture, likewise. It is lost when the picture is written.
         jpeg: Quantisation tables and frame header of the JPEG file that was read, for `kakudai.analyse`; else None.
     """
 
@@ -30,6 +32,7 @@ class Metadata:
     resolution: tuple[float, float] | None = None
     format: str = ""
     notes: tuple[str, ...] = ()
+    dropped: tuple[str, ...] = ()
     jpeg: bytes | None = field(default=None, repr=False, compare=False)
 
 

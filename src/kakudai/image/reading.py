@@ -15,7 +15,7 @@ import numpy as np
 
 from kakudai.errors import OutOfMemory, PictureNotFound, PictureTooLarge, PictureUnreadable
 from kakudai.image import bmp, containers, exif, heic, jxl, vips
-from kakudai.image.formats import FORMATS, SNIFFED, Format, sniff
+from kakudai.image.formats import FORMATS, SNIFFED, Format, is_readable, sniff
 from kakudai.image.picture import Metadata, Picture, Pixels
 from kakudai.image.spool import MEMORY, Room, mapping_of
 
@@ -107,7 +107,7 @@ def opened(source: Any, name: str) -> Iterator[BinaryIO]:
 def _not_a_picture(head: bytes, name: str) -> PictureUnreadable:
     if not head:
         return PictureUnreadable(f"{name} is empty", "copy or download the file again")
-    known = ", ".join(entry.name.upper() for entry in FORMATS.values())
+    known = ", ".join(name.upper() for name in FORMATS if is_readable(name))
     return PictureUnreadable(f"{name} is not a picture that kakudai reads ({known})", "convert it to PNG first")
 
 
@@ -191,7 +191,8 @@ def upright(pixels: Pixels, entry: Format, fields: vips.Fields, said: "Statement
     color, alpha = _split(pixels)
     icc, more = _profile(fields.icc, color.shape[2])
     notes = (*fields.notes, *said.notes, *more)
-    return Picture(color, alpha, Metadata(icc, said.exif, _upright_xmp(fields.xmp), dpi, entry.name, notes))
+    xmp = _upright_xmp(fields.xmp)
+    return Picture(color, alpha, Metadata(icc, said.exif, xmp, dpi, entry.name, notes, said.dropped))
 
 
 def _split(pixels: Pixels) -> tuple[Pixels, Pixels | None]:
@@ -222,6 +223,7 @@ class Statements:
         exif: The EXIF block, upright.
         turn: The EXIF orientation that is to be applied.
         frames: Frames or pages in the file.
+        dropped: On what beside the pixels is not kept.
     """
 
     notes: tuple[str, ...]
@@ -229,6 +231,7 @@ class Statements:
     exif: bytes | None
     turn: int
     frames: int
+    dropped: tuple[str, ...]
 
 
 def statements(file: BinaryIO, entry: Format, fields: vips.Fields) -> Statements:
@@ -256,9 +259,10 @@ def statements(file: BinaryIO, entry: Format, fields: vips.Fields) -> Statements
             frames = max(frames, containers.heif_frames(data))
     dpi = containers.plausible(dpi) or containers.plausible(exif.resolution(block))
     straight = exif.upright(block) if block else None
+    dropped = ["the IPTC block was dropped"] if fields.iptc else []
     if block and straight is None:
-        notes.append("the EXIF block is damaged and was dropped")
-    return Statements(tuple(notes), dpi, straight, turn, frames)
+        dropped.append("the EXIF block is damaged and was dropped")
+    return Statements(tuple(notes), dpi, straight, turn, frames, tuple(dropped))
 
 
 def _size(file: BinaryIO) -> int:

@@ -45,7 +45,9 @@ class Broken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """What a decoder found beside the pixels, as raw blocks; `dpi` only where nothing else finds it."""
+    """What a decoder found beside the pixels, as raw blocks; `dpi` only where nothing else finds it, and of IPTC only
+    whether it is there.
+    """
 
     icc: bytes | None = None
     exif: bytes | None = None
@@ -53,6 +55,7 @@ class Fields:
     dpi: tuple[float, float] | None = None
     pages: int = 1
     notes: tuple[str, ...] = ()
+    iptc: bool = False
 
 
 @cache
@@ -129,11 +132,9 @@ def decode(
             raise MemoryError from None
         raise Broken(text) from None
     pages = image.get("n-pages") if image.get_typeof("n-pages") else 1
-    if IPTC in found:
-        notes = (*notes, "the IPTC block was dropped")
     if notes and notes[0].startswith("CMYK"):
         found.pop(ICC, None)
-    return pixels, Fields(found.get(ICC), found.get(EXIF), found.get(XMP), None, pages, notes)
+    return pixels, Fields(found.get(ICC), found.get(EXIF), found.get(XMP), None, pages, notes, IPTC in found)
 
 
 def _decoded_into(image: Any, pixels: Pixels) -> Pixels:
@@ -220,7 +221,7 @@ def header_fields(file: BinaryIO, entry: Format, notes: tuple[str, ...]) -> Fiel
         found = blocks(getattr(vips.Image, f"{entry.loader}_source")(source(file), access="sequential"))
     except (vips.Error, UnicodeDecodeError) as error:
         raise Broken(one_line(error)) from None
-    return Fields(found.get(ICC), found.get(EXIF), found.get(XMP), None, 1, notes)
+    return Fields(found.get(ICC), found.get(EXIF), found.get(XMP), None, 1, notes, IPTC in found)
 
 
 def _check_complaints(vips: Any) -> None:

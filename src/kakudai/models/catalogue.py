@@ -3,6 +3,7 @@
 import difflib
 import json
 import os
+import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib import resources
@@ -24,6 +25,9 @@ MAX_BYTES = 512 << 20
 
 FOREIGN_LEEWAY = 4.0
 """Networks of others may aim to please the eye: realesr-animevideov3 moves the mean of an old photograph by 0.035."""
+
+WAIFU2X_FOLDER = re.compile(r"waifu2x|(?:^|[/-])(?:up)?cunet|upconv_?7|vgg_?7|upresnet10|swin_unet", re.IGNORECASE)
+"""What the folders of waifu2x's programs have in their names: models-cunet, models/upconv_7/art."""
 
 
 @dataclass(frozen=True)
@@ -118,10 +122,14 @@ def find_model(name: str | PathLike[str]) -> Model:
     names = [*words, *(model.name for model in list_models()), *store.imported_names()]
     close = difflib.get_close_matches(text, sorted(names), 1)
     meant = f"did you mean {close[0]!r}? " if close else ""
-    raise ModelNotFound(
-        f"no model is called {text!r}, and no file or folder",
-        f"{meant}there are {', '.join(sorted(names))}, or give a path",
-    )
+    raise _nothing_called(text, f"{meant}there are {', '.join(sorted(names))}, or give a path")
+
+
+def _nothing_called(name: str, hint: str) -> ModelNotFound:
+    """Return the error for what is nothing at all; who comes from waifu2x is told that its networks are elsewhere."""
+    if WAIFU2X_FOLDER.search(name):
+        hint = "kakudai ships no waifu2x networks: give the path of the folder where yours are"
+    return ModelNotFound(f"there is no model, file or folder {name!r}", hint)
 
 
 def is_path(name: str | PathLike[str]) -> bool:
@@ -152,7 +160,7 @@ def read_model_file(path: Path) -> bytes:
     if is_folder(path):
         raise ModelNotFound(f"{path} is a folder, and no model file", "name one of the model files in it")
     if not is_file(path):
-        raise ModelNotFound(f"no model file at {path}", "see what there is with: kakudai models list")
+        raise _nothing_called(str(path), "see what there is with: kakudai models list")
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)

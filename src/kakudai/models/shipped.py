@@ -104,7 +104,10 @@ def pick(style: Style, ratio: float, *, restore: bool, grade: Grade = "") -> Pic
     if both and not alone and scale not in both:
         scale = both[-1]
     combined = f"{style}-restore-x{scale}" if scale in both and (ratio > 1 or not alone) else None
-    return Picked(f"{line}-x{scale}", None if combined else alone, combined, _notes(line, scales, scale, ratio))
+    enlarging, notes = f"{line}-x{scale}", _notes(line, scales, scale, ratio)
+    if combined and grade:
+        notes += (f"{combined} removes the damage and enlarges, in place of {enlarging}; -d 0 removes none",)
+    return Picked(enlarging, None if combined else alone, combined, notes)
 
 
 def in_int8(name: str) -> str | None:

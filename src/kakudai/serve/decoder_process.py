@@ -128,6 +128,7 @@ def _decode(order: dict[str, Any], folder: Path) -> dict[str, Any]:
     from dataclasses import replace
 
     from kakudai.analyse import analyse_picture, read_jpeg_history
+    from kakudai.image.exif import is_by_camera
     from kakudai.image.reading import read_image
     from kakudai.serve.handover import write_picture
     from kakudai.serve.privacy import without_place
@@ -135,7 +136,10 @@ def _decode(order: dict[str, Any], folder: Path) -> dict[str, Any]:
     picture = read_image(Path(order["source"]).read_bytes(), max_pixels=order["pixels"])
     if order["analyse"]:
         jpeg = picture.metadata.jpeg
-        found = analyse_picture(picture.color, read_jpeg_history(jpeg) if jpeg else None, picture.alpha)
+        camera = is_by_camera(picture.metadata.exif)
+        found = analyse_picture(
+            picture.color, read_jpeg_history(jpeg) if jpeg else None, picture.alpha, by_camera=camera
+        )
         return {**found.as_json(), "notes": picture.metadata.notes}
     if not order["keep_gps"]:
         picture = replace(picture, metadata=without_place(picture.metadata))

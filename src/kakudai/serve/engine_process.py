@@ -103,7 +103,7 @@ class Engine:
             "networks": report.networks,
             "strength": report.strength,
             "reason": report.reason,
-            "notes": [*report.notes, *picture.metadata.notes, *lost],
+            "notes": [*report.notes, *picture.metadata.notes, *picture.metadata.dropped, *lost],
             "seconds": time.perf_counter() - started,
             "network_seconds": report.network_seconds,
             "bytes": target.stat().st_size,

@@ -45,7 +45,8 @@ def read_picture(folder: Path) -> Picture:
     said = answer["metadata"]
     for name in BLOCKS:
         said[name] = None if said[name] is None else base64.b64decode(said[name], validate=True)
-    said["notes"] = tuple(str(note) for note in said["notes"])
+    for name in ("notes", "dropped"):
+        said[name] = tuple(str(note) for note in said[name])
     said["resolution"] = None if said["resolution"] is None else tuple(float(value) for value in said["resolution"])
     return Picture(color, alpha, Metadata(**said))
 

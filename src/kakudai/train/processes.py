@@ -1,26 +1,42 @@
 """The processes of a run: how they start, and how a Ctrl-C stops all of them at the same step."""
 
+import os
 import signal
 import threading
 from types import FrameType
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 from kakudai.errors import RecipeError
 from kakudai.train.recipe import Recipe
 
+STARTED = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
+"""What torchrun and Ray Train tell each process that they start; Fabric tells those that it starts less."""
+
 
 def launch(recipe: Recipe) -> Fabric:
-    """Find the recipe's devices; for more than one, start this program again for each of the others.
+    """Find the recipe's devices. For more than one, start this program again for each of the others, on this machine;
+    or join the processes that torchrun or Ray Train has started, on any number of machines.
 
     Raises:
-        RecipeError: This machine has no such devices.
+        RecipeError: This machine has no such devices, or there are more or fewer processes than devices.
     """
     several = recipe.devices > 1
+    here, machines = recipe.devices, 1
+    outside = all(name in os.environ for name in STARTED)
+    if outside:
+        here, machines = _started(recipe)
     try:
-        fabric = Fabric(accelerator=recipe.accelerator, devices=recipe.devices, strategy="ddp" if several else "auto")
+        fabric = Fabric(
+            accelerator=recipe.accelerator,
+            devices=here,
+            num_nodes=machines,
+            strategy="ddp" if several else "auto",
+            plugins=[TorchElasticEnvironment()] if outside and several else None,
+        )
     except (MisconfigurationException, RuntimeError, ValueError) as error:
         raise RecipeError(
             f"accelerator {recipe.accelerator!r} with {recipe.devices} device(s): this machine has "
@@ -36,6 +52,26 @@ def launch(recipe: Recipe) -> Fabric:
     if fabric.device.type == "cuda":
         torch.backends.cudnn.benchmark = True  # batches have one size for each scale
     return fabric
+
+
+def _started(recipe: Recipe) -> tuple[int, int]:
+    """Return the devices of this machine, and how many machines there are, as whoever started us says.
+
+    Raises:
+        RecipeError: The recipe says otherwise.
+    """
+    processes, here = int(os.environ["WORLD_SIZE"]), int(os.environ["LOCAL_WORLD_SIZE"])
+    if processes != recipe.devices:
+        raise RecipeError(
+            f"{processes} processes were started, and the recipe has devices = {recipe.devices}",
+            f"say --set devices={processes}; the batch is shared by all of them",
+        )
+    if processes % here:
+        raise RecipeError(
+            f"{processes} processes, {here} of them on this machine: the others cannot have as many each",
+            "start the same number on every machine",
+        )
+    return here, processes // here
 
 
 class StopSign:

@@ -24,6 +24,9 @@ Precision: TypeAlias = Literal["float32", "bfloat16", "float16"]
 NO_TOML = (ValueError, RecursionError)
 """What `tomllib` raises: also for numbers of more digits, and brackets deeper, than Python takes."""
 
+VALIDATE_ON = "name a folder of PNG files, as Set5 is: --set validate_on=DIR"
+"""What to do where there is nothing to validate on."""
+
 
 class Recipe(BaseModel):
     """Everything that decides the outcome of a training run.
@@ -248,6 +251,16 @@ def read_recipe(path: Path, changes: dict[str, str] | None = None) -> Recipe:
         raise RecipeError(f"{path}: {complaints(error, Recipe.model_json_schema())}", _hint(error)) from error
     except NO_TOML as error:
         raise RecipeError(f"{path}: {error}", "a recipe is TOML: key = value, one a line") from error
+
+
+def check_validation(folder: Path) -> None:
+    """Refuse, before any work, to validate on what is no folder.
+
+    Raises:
+        RecipeError: It is none.
+    """
+    if not folder.is_dir():
+        raise RecipeError(f"there is no folder {folder} to validate on", VALIDATE_ON)
 
 
 def _hint(error: ValidationError) -> str:

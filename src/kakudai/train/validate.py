@@ -15,6 +15,7 @@ from kakudai.image.picture import Pixels
 from kakudai.image.resize import eight_bits
 from kakudai.metrics import Protocol, psnr
 from kakudai.train.progress import enlarge_rgb8
+from kakudai.train.recipe import VALIDATE_ON, check_validation
 
 SUFFIXES = {".png", ".webp"}
 
@@ -32,14 +33,15 @@ class Validation:
         damaged: The pictures are also shown as JPEG of several qualities, and the network is told their strength.
 
     Raises:
-        RecipeError: There is no picture in the folder, or one that is too small for the protocol.
+        RecipeError: There is no such folder, no picture in it, or one that is too small for the protocol.
         PictureError: One of them cannot be read.
     """
 
     def __init__(self, folder: Path, scale: int, color: Literal["luma", "rgb"], *, damaged: bool = False) -> None:
+        check_validation(folder)
         files = sorted(path for path in folder.glob("*") if path.suffix.lower() in SUFFIXES)
         if not files:
-            raise RecipeError(f"no pictures in {folder} to validate on", "set validate_on to a folder of PNG files")
+            raise RecipeError(f"no pictures in {folder} to validate on", VALIDATE_ON)
         self.color = color
         self.protocol = Protocol.published(scale)
         high = [crop_to_multiple(eight_bits(read_image(path).color), scale) for path in files]

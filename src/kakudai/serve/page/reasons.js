@@ -18,8 +18,9 @@ export function choiceWords({ model, strength, reason, seconds, options, here },
 }
 
 const REASONS = [
-  [/^photograph$/, "reason.photograph"],
-  [/^drawn$/, "reason.drawn"],
+  [/^(?:probably a )?photograph$/, "reason.photograph"],
+  [/^(?:probably )?drawn$/, "reason.drawn"],
+  [/^(?:too (?:small|narrow) to tell|nothing visible)$/, "reason.unknown"],
   [/^clean$/, "reason.clean"],
   [/^clean \(earlier JPEG is not looked for here\)$/, "reason.clean-here"],
   [/^JPEG quality (\d+)$/, "reason.jpeg"],

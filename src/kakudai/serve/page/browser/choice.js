@@ -2,10 +2,14 @@
 // JPEG's traces in the pixels: a picture that is no JPEG file any more, or was one twice, gets less than it may need.
 
 import { drawnProbability } from "./drawn.js";
-import { readJpegHistory } from "./header.js";
+import { isByCamera, readJpegHistory } from "./header.js";
 import { noiseLevel } from "./noise.js";
 import { areasOf } from "./sample.js";
 
+const BLOCK = 8;
+const TINY = 1024;
+const SURE = 0.9;
+const [NARROW, SMALL] = ["too narrow to tell", "too small to tell"];
 const CLEAN_QUALITY = 97;
 const CLEAN_TRACES = 91;
 const WORSE = 10;
@@ -23,16 +27,24 @@ export function choose(family, wish, { color, alpha, bytes }, weights) {
     : auto && told;
   if (!looks) return { style: styles[0] ?? "photo", strength: auto ? 0 : wish.denoise, reason: "" };
   const areas = areasOf(color, alpha);
-  const style = styles.length === 1 ? styles[0] : styleOf(areas, weights);
-  const words = styles.length > 1 ? [style === "art" ? "drawn" : "photograph"] : [];
+  let style = styles[0];
+  const words = [];
+  if (styles.length !== 1) {
+    const drawn = drawnProbability(areas, weights, Boolean(bytes) && isByCamera(bytes));
+    style = (drawn ?? 0) > 0.5 ? "art" : "photo";
+    const visible = !alpha || alpha.data.some((value) => value > 0);
+    words.push(visible ? describeKind(drawn, color.width, color.height) : "nothing visible");
+  }
   if (!auto) return { style, strength: wish.denoise, reason: words.join(", ") };
   const found = strengthOf(bytes && readJpegHistory(bytes), style === "photo" ? noiseLevel(areas) : null);
   return { style, strength: found.strength, reason: [...words, found.reason].join(", ") };
 }
 
-// Say what a picture is; a photograph where there is too little of it to tell.
-function styleOf(areas, weights) {
-  return (drawnProbability(areas, weights) ?? 0) > 0.5 ? "art" : "photo";
+// Say what a picture of that size is, by the probability that it was drawn.
+function describeKind(drawn, width, height) {
+  if (drawn === null) return Math.min(width, height) < BLOCK && width * height >= TINY ? NARROW : SMALL;
+  const [kind, sure] = drawn > 0.5 ? ["drawn", drawn] : ["a photograph", 1 - drawn];
+  return sure >= SURE ? kind.replace("a ", "") : `probably ${kind}`;
 }
 
 // Return the strength of denoising that fits the damage, 0 to 100, and what it was seen by.

@@ -11,16 +11,17 @@ const ICON = 0.95;
 const BLOCK = 8;
 const EDGE_LEVELS = 24;
 const LINE = 2;
+const BY_CAMERA = 3;
 
 // Return how likely it is that the picture was drawn, 0 to 1; null where there is too little of it to tell.
-//   weights: name of a measure -> {mean, spread, weight}
-export function drawnProbability(areas, weights) {
+//   weights: name of a measure -> {mean, spread, weight}; byCamera: a camera has written the file
+export function drawnProbability(areas, weights, byCamera = false) {
   const count = visiblePixels(areas);
   if (count < FEWEST_PIXELS) return null;
   if (count < TINY) return isIcon(areas) ? ICON : null;
   const measures = drawnMeasures(areas);
   if (!measures) return null;
-  let score = weights.bias.weight;
+  let score = weights.bias.weight - BY_CAMERA * Number(byCamera);
   for (const [name, value] of Object.entries(measures)) {
     const { mean, spread, weight } = weights[name];
     score += weight * clip((value - mean) / spread, 3);

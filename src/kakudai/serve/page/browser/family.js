@@ -46,8 +46,11 @@ export class Family {
     if (both.length && !alone && !both.includes(scale)) scale = both.at(-1);
     const within = both.includes(scale) && (ratio > 1 || !alone);
     const combined = within ? `${style}-restore-x${scale}` : null;
+    const enlarging = `${stem}-x${scale}`;
     const notes = notesOn(stem, scales, scale, ratio);
-    return { enlarging: `${stem}-x${scale}`, denoising: combined ? null : alone, combined, notes };
+    if (combined && stem !== style)
+      notes.push(`${combined} removes the damage and enlarges, in place of ${enlarging}; -d 0 removes none`);
+    return { enlarging, denoising: combined ? null : alone, combined, notes };
   }
 }
 

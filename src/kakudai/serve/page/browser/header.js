@@ -55,6 +55,41 @@ export function readJpegHistory(bytes) {
   };
 }
 
+const MAKE = 0x010f;
+const BELOW = 0x8769; // where the directory with exposure, aperture and time lies
+const TAKEN = [0x829a, 0x829d, 0x9003];
+const MOST_ENTRIES = 1000;
+
+// Say whether a camera has written a JPEG file: its EXIF block names a maker, and when or how the picture was taken.
+// The rule of is_by_camera in kakudai/image/exif.py.
+export function isByCamera(bytes) {
+  if (bytes[0] !== 0xff || bytes[1] !== 0xd8) return false;
+  const isExif = ({ marker, start, end }) => marker === 0xe1 && end - start >= 18 && startsExif(bytes, start + 4);
+  const found = segments(bytes).find(isExif);
+  if (!found) return false;
+  const view = new DataView(bytes.buffer, bytes.byteOffset + found.start + 10, found.end - found.start - 10);
+  const order = { 0x49492a00: true, 0x4d4d002a: false }[view.getUint32(0)]; // whether the small end comes first
+  if (order === undefined) return false;
+  const first = directory(view, view.getUint32(4, order), order);
+  return first.has(MAKE) && TAKEN.some((tag) => directory(view, first.get(BELOW) ?? 0, order).has(tag));
+}
+
+function startsExif(bytes, at) {
+  return [0x45, 0x78, 0x69, 0x66, 0, 0].every((value, k) => bytes[at + k] === value);
+}
+
+// Return tag -> the four bytes behind it, of the directory of an EXIF block; nothing where it is not whole.
+function directory(view, at, order) {
+  const found = new Map();
+  if (at < 8 || at + 2 > view.byteLength) return found;
+  const count = Math.min(view.getUint16(at, order), MOST_ENTRIES, Math.floor((view.byteLength - at - 2) / 12));
+  for (let k = 0; k < count; k++) {
+    const entry = at + 2 + 12 * k;
+    found.set(view.getUint16(entry, order), view.getUint32(entry + 8, order));
+  }
+  return found;
+}
+
 // Return the whole segments before the pixels; what else stands between them is passed over, as decoders do.
 function segments(bytes) {
   const found = [];
