@@ -1,5 +1,6 @@
 """A real S3 server on this machine that counts requests, and refuses some where that is asked."""
 
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -28,28 +29,51 @@ class Server:
     Attributes:
         asked: How often each method was asked for, with its path.
         faulty: Every so manieth request gets 503; 0 for none. Of these every other is carried out all the same.
-        denied: Words in the path of requests that get 403.
+        denied: Words in the method and path of requests that get 403.
+        forgets: It overwrites what is there, also where it is told not to, as servers do that know no conditions.
+        is_terse: It says that something is there in the words of MinIO, which names no condition.
+        after: Called with the method and path of each request that has been carried out, before it is answered.
     """
 
     def __init__(self) -> None:
         self._moto = DomainDispatcherApplication(create_backend_app)
         self.asked: Counter[tuple[str, str]] = Counter()
-        self.faulty, self.faults, self.denied = 0, 0, "\0"
+        self.asked_lock = threading.Lock()
+        self.reset()
         self.server = make_server("127.0.0.1", 0, self.answer, threaded=True, request_handler=Silent)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
+    def reset(self) -> None:
+        """Be a good server again."""
+        self.asked.clear()
+        self.faulty, self.faults, self.denied = 0, 0, "\0"
+        self.forgets = self.is_terse = False
+        self.after: Callable[[str, str], None] = lambda _method, _path: None
+
     def answer(self, environ: dict[str, Any], start: Answer) -> Iterable[bytes]:
         method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
-        self.asked[method, path] += 1
-        if self.faulty and self.asked.total() % self.faulty == 0:
-            self.faults += 1
+        with self.asked_lock:
+            self.asked[method, path] += 1
+            is_faulty = self.faulty and self.asked.total() % self.faulty == 0
+            self.faults += bool(is_faulty)
+        if is_faulty:
             if self.faults % 2:
                 list(self._moto(environ, lambda *_: None))
                 environ["CONTENT_LENGTH"] = "0"
             return _refused(environ, start, "503 Service Unavailable", "ServiceUnavailable")
-        if self.denied in path:
+        if self.denied in f"{method} {path}":
             return _refused(environ, start, "403 Forbidden", "AccessDenied")
-        return self._moto(environ, start)
+        if self.forgets:
+            environ.pop("HTTP_IF_NONE_MATCH", None)
+        said: list[tuple[str, list[tuple[str, str]]]] = []
+        body = list(self._moto(environ, lambda status, headers, *_: said.append((status, headers))))
+        self.after(method, path)
+        [(status, headers)] = said
+        if self.is_terse and status.startswith("412"):
+            environ["CONTENT_LENGTH"] = "0"
+            return _refused(environ, start, "412 Precondition Failed", "PreconditionFailed")
+        start(status, headers)
+        return body
 
     def count(self, *methods: str, below: str = "") -> int:
         """Say how many requests there were of some methods for paths that hold a word."""

@@ -1,8 +1,11 @@
 """Addresses on the command line: which objects, which names, and what is refused. In memory, with no server."""
 
+import errno
 import io
 import json
 import tempfile
+import threading
+import time
 import zipfile
 from pathlib import Path
 
@@ -12,11 +15,15 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 from tests.small_models import nearest
 
+from kakudai.cli import bucket_targets, buckets
 from kakudai.cli.main import run
+from kakudai.errors import BucketError, OutputError
 from kakudai.image.files import read_image, write_image
 from kakudai.image.picture import Picture
-from kakudai.jobs import carrying
-from kakudai.jobs.manifest import NAME, read_manifest
+from kakudai.jobs import carrying, object_manifest
+from kakudai.jobs.lines import Entry
+from kakudai.jobs.manifest import NAME, Manifest, read_manifest
+from kakudai.jobs.store import Store
 
 IN, OUT = "memory://b/in", "memory://b/out"
 
@@ -185,25 +192,28 @@ def test_books_and_large_pictures_are_done_too(monkeypatch, folder: Path) -> Non
 def test_little_is_fetched_before_it_is_wanted(monkeypatch) -> None:
     put(*(f"{number:02}.png" for number in range(12)))
     held, most = 0, 0
+    counting = threading.Lock()
     real, drop = carrying.stamp_file, carrying.Fetched.drop
 
     def stamp(path):
         nonlocal held, most
         if "in" not in Path(path).parts and "out" not in Path(path).parts:
-            held += 1
-            most = max(most, held)
+            with counting:
+                held += 1
+                most = max(most, held)
         return real(path)
 
     def dropped(got: carrying.Fetched) -> None:
         nonlocal held
-        held -= 1
+        with counting:
+            held -= 1
         drop(got)
 
     monkeypatch.setattr(carrying, "stamp_file", stamp)
     monkeypatch.setattr(carrying.Fetched, "drop", dropped)
     assert upscale() == 0
     assert (held, len(names())) == (0, 12)
-    assert 2 < most <= carrying.AHEAD_OBJECTS + 3 + 4
+    assert 1 <= most <= carrying.AHEAD_OBJECTS + 3 + 4
 
 
 @pytest.mark.parametrize(("words", "said"), [
@@ -217,7 +227,8 @@ def test_little_is_fetched_before_it_is_wanted(monkeypatch) -> None:
     (["watch", ".", "-o", OUT], "kakudai watch takes no addresses"),
     (["compare", f"{IN}/a.png", "net.onnx"], "kakudai compare takes no addresses"),
     (["serve", "--folder", IN], "kakudai serve takes no addresses"),
-    (["analyse", f"{IN}/a.png"], "takes no addresses"),
+    (["analyse", f"{IN}/a.png"], f"error: this command takes no addresses, such as {IN}/a.png\n"),
+    (["upscale", "sftp://me:secret@host/a.png"], "there is a password in an address of sftp://"),
     (["waifu2x", "-i", "net.onnx", "-o", f"{OUT}/a.png"], "kakudai waifu2x takes no addresses"),
     (["jobs", "show", f"{OUT}/"], "there is no manifest"),
 ])  # fmt: skip
@@ -242,3 +253,135 @@ def test_fail_fast_stops_at_the_first() -> None:
     put("1.png", data=b"no picture")
     assert upscale("--fail-fast") == 1
     assert len(names()) < 4
+
+
+@pytest.mark.parametrize(("lost_at", "delivered"), [(0, 0), (5, 5)])
+def test_who_has_lost_the_manifest_delivers_no_more(monkeypatch, capsys, lost_at: int, delivered: int) -> None:
+    from kakudai.engine import batch
+
+    put(*(f"{number:02}.png" for number in range(20)))
+    monkeypatch.setattr(object_manifest, "UPLOAD_SECONDS", 0.02)
+    lock = json.dumps({"kakudai": "lock", "run": "other", "at": time.time()}).encode()
+    real, renew, is_lost = batch.read, object_manifest.ObjectManifest._renew, threading.Event()
+
+    def renewing(manifest: object_manifest.ObjectManifest) -> None:
+        try:
+            renew(manifest)
+        except BucketError:
+            is_lost.set()
+            raise
+
+    def read(job, *rest):
+        if job.name.endswith(f"{lost_at:02}.png"):
+            put(f"{NAME}.lock", data=lock, below="b/out")
+            assert is_lost.wait(10)
+        return real(job, *rest)
+
+    monkeypatch.setattr(batch, "read", read)
+    monkeypatch.setattr(object_manifest.ObjectManifest, "_renew", renewing)
+    assert upscale() == 1
+    assert "another run (other) has taken over" in capsys.readouterr().err
+    assert objects()[f"{NAME}.lock"] == lock
+    assert names()[-1] == f"{NAME}.lock"
+    assert len(names()) - 1 <= delivered
+
+
+def test_a_manifest_here_is_safe_before_an_object_appears(monkeypatch) -> None:
+    put(*(f"{number}.png" for number in range(5)))
+    seen: list[tuple[int, int]] = []
+    real = Manifest.sync
+
+    def sync(manifest: Manifest) -> None:
+        real(manifest)
+        begun = [entry for entry in read_manifest(manifest.path).entries if entry.status == "begun"]
+        seen.append((len(begun), len(names())))
+
+    monkeypatch.setattr(Manifest, "sync", sync)
+    assert upscale("--manifest", "m.jsonl") == 0
+    assert seen[0] == (5, 0)
+
+
+def test_the_output_prefix_is_listed_for_many_pictures_only(monkeypatch) -> None:
+    listed: list[str] = []
+    real = Store.below
+
+    def below(store: Store, prefix: str, **named: bool) -> object:
+        listed.append(prefix)
+        return real(store, prefix, **named)
+
+    monkeypatch.setattr(Store, "below", below)
+    put(*(f"{number}.png" for number in range(buckets.FEW)))
+    for _ in range(2):
+        assert upscale() == 0
+    assert listed == [IN, IN]
+    put("one_more.png")
+    assert upscale() == 0
+    assert listed[2:] == [IN, OUT]
+
+
+def test_names_that_a_disk_takes_for_one_are_one(monkeypatch, capsys) -> None:
+    put("a.png", "A.bmp")
+    monkeypatch.setattr(bucket_targets, "folds", lambda _: True)
+    assert upscale("--format", "png", output="there/") == 1
+    assert f"there/a.png is the result of {IN}/A.bmp already" in capsys.readouterr().err
+    assert [path.name for path in Path("there").glob("*.png")] == ["A.png"]
+
+
+def test_no_result_takes_the_place_of_the_manifest(capsys) -> None:
+    put("a.png", "b.png")
+    assert upscale("--manifest", "x/../there/a.png", output="there/") == 1
+    assert "there/a.png is the manifest" in capsys.readouterr().err
+    assert read_manifest(Path("there/a.png")).entries
+
+
+def test_a_full_disk_ends_the_run_though_the_manifest_is_on_it(monkeypatch, capsys) -> None:
+    put(*(f"{number:02}.png" for number in range(12)))
+    real = Manifest.add
+
+    def add(manifest: Manifest, content: object) -> None:
+        if isinstance(content, Entry) and content.status == "failed":
+            raise OutputError("the disk is full")
+        real(manifest, content)  # type: ignore[arg-type]
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Manifest, "add", add)
+    monkeypatch.setattr(carrying.shutil, "copyfileobj", fail)
+    assert upscale(output="there/") == 1
+    err = capsys.readouterr().err
+    assert "the disk takes no more" in err
+    assert "cannot be written: No space left on device" in err
+    assert err.count("No space left") < 12
+
+
+def test_what_cannot_be_verified_is_one_picture(monkeypatch, capsys) -> None:
+    put("a.png", "b.png")
+    assert upscale() == 0
+    real = Store.fetch
+
+    def fetch(store: Store, address: str, path: Path, limit: int) -> None:
+        if address == f"{IN}/a.png":
+            raise BucketError(f"{address} gives no answer", "try again later")
+        real(store, address, path, limit)
+
+    monkeypatch.setattr(Store, "fetch", fetch)
+    assert upscale("--verify") == 1
+    err = capsys.readouterr().err
+    assert f"{IN}/a.png gives no answer" in err
+    assert "1 of 2 pictures are done already" in err
+
+
+def test_a_target_that_cannot_be_looked_at_is_one_picture(monkeypatch, capsys) -> None:
+    put("a.png", "b.png")
+    real = Store.look
+
+    def look(store: Store, address: str) -> object:
+        if address == f"{OUT}/a.png":
+            raise BucketError(f"{address} may not be used", "access is denied")
+        return real(store, address)
+
+    monkeypatch.setattr(Store, "look", look)
+    assert upscale() == 1
+    assert f"{OUT}/a.png may not be used" in capsys.readouterr().err
+    assert names() == ["b.png"]

@@ -230,8 +230,8 @@ def test_without_a_network_pass_no_network_is_named(folder: Path, capsys) -> Non
 def test_names_that_are_one_on_the_disk_are_one_target(folder: Path, monkeypatch) -> None:
     picture("x/a.png", "y/A.png", "z/e\u0301.png", "z/\u00e9.jpg")
     inputs = ["x/a.png", "y/A.png", "z/e\u0301.png", "z/\u00e9.jpg"]
-    assert not assigning._folds(folder)
+    assert not assigning.folds(folder)
     assert "error" not in targets(*inputs, output="out/", on_exists="overwrite")
-    monkeypatch.setattr(assigning, "_folds", lambda _: True)
+    monkeypatch.setattr(assigning, "folds", lambda _: True)
     assert targets(*inputs, output="out/", on_exists="overwrite")[:2] == ["out/a.png", "error"]
     assert targets(*inputs, output="out/", on_exists="rename")[:2] == ["out/a.png", "out/A-1.png"]

@@ -1,5 +1,6 @@
 """Pictures in buckets of a real S3 server on this machine: the same bytes as here, whatever happens in between."""
 
+import itertools
 import json
 import os
 import signal
@@ -19,7 +20,7 @@ from tests.small_models import nearest
 from kakudai.cli.main import run
 from kakudai.image.files import write_image
 from kakudai.image.picture import Picture
-from kakudai.jobs import asking
+from kakudai.jobs import asking, object_manifest, staging
 from kakudai.jobs.lines import Entry, Run, read_line
 from kakudai.jobs.manifest import NAME
 from kakudai.jobs.object_manifest import STALE_SECONDS
@@ -48,10 +49,12 @@ def bucket(server: Server, tmp_path: Path, monkeypatch) -> Iterator[Bucket]:
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
     monkeypatch.setattr(asking, "WAITS", (0.01, 0.02))
+    monkeypatch.setattr(staging, "YOUNG_SECONDS", 0.0)
+    monkeypatch.setattr(object_manifest, "CONFIRM_SECONDS", 0.01)
     bucket = Bucket(server.url)
-    server.asked.clear()
+    server.reset()
     yield bucket
-    server.faulty, server.denied = 0, "\0"
+    server.reset()
     assert not list(Path("tmp").glob(f"{PREFIX}*"))
     bucket.empty()
 
@@ -98,18 +101,19 @@ def test_from_bucket_to_bucket_all_is_as_from_folder_to_folder(bucket: Bucket, s
     assert "6 done, 0 failed" in capsys.readouterr().out
 
 
-def test_what_it_costs(bucket: Bucket, server: Server) -> None:
+def test_what_it_costs(bucket: Bucket, server: Server, monkeypatch) -> None:
     """The figures of docs/guides/buckets.md: three requests for each picture, the rest for all together."""
-    pictures(bucket, 6)
+    monkeypatch.setattr(object_manifest, "UPLOAD_SECONDS", 3600.0)
+    pictures(bucket, 10)
     server.asked.clear()
     assert upscale("-q") == 0
     each = [server.count(method, below=".png") for method in ("GET", "PUT", "HEAD")]
-    assert each == [6, 6, 6]
-    assert server.asked.total() - sum(each) == 18
+    assert each == [10, 10, 10]
+    assert server.asked.total() - sum(each) == 21
     server.asked.clear()
     assert upscale("-q") == 0
     assert server.count("GET", "PUT", "HEAD", below=".png") == 0
-    assert server.asked.total() == 13
+    assert server.asked.total() == 16
 
 
 def test_what_changes_is_done_again_and_verify_reads_it(bucket: Bucket, server: Server, capsys) -> None:
@@ -144,8 +148,13 @@ def test_an_object_that_is_there(bucket: Bucket, on_exists: str, code: int) -> N
         assert found == {"1/01.png": expected["1/01.png"]}
 
 
-def test_an_object_that_appears_meanwhile_stays(bucket: Bucket, monkeypatch, capsys) -> None:
+@pytest.mark.parametrize(("forgets", "is_terse"), [(False, False), (True, False), (False, True)])
+@pytest.mark.parametrize("words", [[], ["--no-manifest"]])
+def test_an_object_that_appears_meanwhile_stays(
+    bucket: Bucket, server: Server, monkeypatch, capsys, forgets: bool, is_terse: bool, words: list[str]
+) -> None:
     expected = pictures(bucket, 2)
+    server.forgets, server.is_terse = forgets, is_terse
     from kakudai.engine import batch
 
     real = batch.read
@@ -156,9 +165,22 @@ def test_an_object_that_appears_meanwhile_stays(bucket: Bucket, monkeypatch, cap
         return real(job, *rest)
 
     monkeypatch.setattr(batch, "read", read)
-    assert upscale() == 1
+    assert upscale(*words) == 1
     assert "exists, and is something else" in capsys.readouterr().err
     assert results(bucket) == {**expected, "0/00.png": b"theirs"}
+
+
+def test_a_result_of_which_the_answer_was_lost_is_found_by_the_next_run(bucket: Bucket, server: Server) -> None:
+    expected = pictures(bucket, 10)
+    server.denied = f"HEAD /{BUCKET}/out/1/01.png"
+    assert upscale() == 1
+    assert results(bucket) == expected
+    assert [entry.reason for entry in manifest(bucket) if entry.status == "failed"] == ["BucketError"]
+    server.denied = "\0"
+    times = bucket.times("out/")["1/01.png"]
+    assert upscale() == 0
+    assert bucket.times("out/")["1/01.png"] == times
+    assert upscale() == 0
 
 
 def test_between_here_and_there(bucket: Bucket) -> None:
@@ -192,18 +214,37 @@ def test_every_tenth_request_fails_and_nothing_is_lost(bucket: Bucket, server: S
     assert len([entry for entry in manifest(bucket) if entry.status == "done"]) == 12
 
 
-def test_killed_at_any_moment_it_goes_on_where_it_was(bucket: Bucket, server: Server) -> None:
-    expected = pictures(bucket, 36, side=40)
+def begun_and_ended(server: Server, number: signal.Signals, method: str, ending: str, at: int) -> tuple[int, str]:
+    """Run the command in a process that the server ends when it has carried out the so manieth request of a kind.
+
+    Returns: Its exit code, and what it said.
+    """
+    seen = itertools.count(1)
+
+    def after(asked: str, path: str) -> None:
+        if asked == method and "/out/" in path and path.endswith(ending) and next(seen) == at:
+            os.kill(running.pid, number)
+
     command = [sys.executable, "-m", "kakudai", "upscale", f"s3://{BUCKET}/in", "-o", f"s3://{BUCKET}/out/", *WORDS]
     environment = {**os.environ, "TMPDIR": str(Path("tmp").absolute())}
-    running = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment)
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and sum(name.endswith(".png") for name in bucket.times("out/")) < 18:
-        time.sleep(0.01)
-    running.send_signal(signal.SIGKILL)
-    assert running.wait() == -signal.SIGKILL
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    server.after = after
+    said = running.communicate(timeout=60)[1]
+    server.after = lambda _method, _path: None
+    return running.returncode, said
+
+
+@pytest.mark.parametrize(
+    ("method", "ending", "at"), [("PUT", NAME, 1), ("PUT", NAME, 2), ("PUT", ".png", 4), ("HEAD", ".png", 4)]
+)
+def test_killed_at_any_moment_it_goes_on_where_it_was(
+    bucket: Bucket, server: Server, method: str, ending: str, at: int
+) -> None:
+    expected = pictures(bucket, 20, side=40)
+    code, said = begun_and_ended(server, signal.SIGKILL, method, ending, at)
+    assert code == -signal.SIGKILL, said
     there, counted = results(bucket), {entry.target for entry in manifest(bucket) if entry.status == "done"}
-    assert 18 <= len(there) < 36
+    assert (at if ending == ".png" else 0) <= len(there) < 20
     begun = {entry.target for entry in manifest(bucket) if entry.status == "begun"}
     assert {f"s3://{BUCKET}/out/{name}" for name in there} <= begun
     lock = json.loads(bucket.get(f"out/{NAME}.lock"))
@@ -213,27 +254,21 @@ def test_killed_at_any_moment_it_goes_on_where_it_was(bucket: Bucket, server: Se
     assert upscale() == 0
     assert results(bucket) == expected
     done = [entry.target for entry in manifest(bucket) if entry.status == "done"]
-    assert len(done) == len(set(done)) == 36
+    assert len(done) == len(set(done)) == 20
     assert {name: bucket.times("out/")[name] for name in there} == {name: times[name] for name in there}
     assert counted <= set(done)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_ended_by_a_signal_it_leaves_nothing_unsaid(bucket: Bucket, number: signal.Signals) -> None:
+def test_ended_by_a_signal_it_leaves_nothing_unsaid(bucket: Bucket, server: Server, number: signal.Signals) -> None:
     expected = pictures(bucket, 24, side=40)
-    command = [sys.executable, "-m", "kakudai", "upscale", f"s3://{BUCKET}/in", "-o", f"s3://{BUCKET}/out/", *WORDS]
-    environment = {**os.environ, "TMPDIR": str(Path("tmp").absolute())}
-    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline and sum(name.endswith(".png") for name in bucket.times("out/")) < 3:
-        time.sleep(0.01)
-    running.send_signal(number)
-    said = running.communicate(timeout=20)[1]
-    assert running.returncode == {signal.SIGTERM: 143, signal.SIGINT: 130}[number], said
+    code, said = begun_and_ended(server, number, "PUT", ".png", 3)
+    assert code == {signal.SIGTERM: 143, signal.SIGINT: 130}[number], said
     assert "Traceback" not in said
     assert not list(Path("tmp").iterdir())
     assert f"{NAME}.lock" not in bucket.all("out/")
     there = results(bucket)
+    assert 3 <= len(there) < 24
     assert there.items() <= expected.items()
     assert {entry.target for entry in manifest(bucket) if entry.status == "done"} == {
         f"s3://{BUCKET}/out/{name}" for name in there

@@ -1,5 +1,6 @@
 """Inputs come in their order, few at a time; results are delivered only where nothing else is."""
 
+import errno
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,7 +70,8 @@ def test_what_does_not_come_is_told_and_the_rest_comes(sides: Sides, tmp_path: P
     assert all(isinstance(got, Fetched) or got.hint for got in found)
     monkeypatch.setattr(carrying.shutil, "disk_usage", lambda _: SimpleNamespace(free=999))
     [(_, got)] = fetched([Task(f"{IN}/d.png", "")], sides, staging)
-    assert isinstance(got, NoRoom)
+    assert type(got) is BucketError  # one that is too large for the disk is no reason to end the others
+    assert "cannot hold" in got.message
 
 
 def made(tmp_path: Path, data: bytes) -> Path:
@@ -122,3 +124,48 @@ def test_no_file_here_has_a_name_that_is_too_long(sides: Sides, tmp_path: Path) 
     assert not isinstance(got, KakudaiError)
     assert got.path.read_bytes() == b"data"
     got.result(f"{OUT}/{last}").write_bytes(b"result")
+
+
+@pytest.mark.parametrize(("limit", "kind"), [(10, BucketError), (1000, Fetched)])
+def test_a_large_object_that_changes_while_it_is_fetched_is_refused(
+    sides: Sides, tmp_path: Path, monkeypatch, limit: int, kind: type
+) -> None:
+    """A small one comes in one request; what the list has said of it is not what the next run will see."""
+    store = sides.store(IN)
+    store.write(bytes(1000), f"{IN}/a.png")
+    sides.below(IN)
+    real = store.fetch
+
+    def fetch(address: str, path: Path, most: int) -> None:
+        real(address, path, most)
+        store.write(b"1" * 1000, address)
+
+    monkeypatch.setattr(store, "fetch", fetch)
+    monkeypatch.setattr(carrying, "FETCHED_AT_ONCE", limit)
+    [(_, got)] = fetched([Task(f"{IN}/a.png", "")], sides, tmp_path)
+    assert isinstance(got, kind)
+    assert isinstance(got, Fetched) or "has changed while it was read" in got.message
+
+
+@pytest.mark.parametrize(("largest", "kind"), [(999, BucketError), (1000, Fetched)])
+def test_of_what_tells_no_size_only_so_much_is_fetched(
+    sides: Sides, tmp_path: Path, monkeypatch, largest: int, kind: type
+) -> None:
+    sides.store(IN).write(bytes(1000), f"{IN}/a.png")
+    real = MemoryFileSystem.info
+    monkeypatch.setattr(MemoryFileSystem, "info", lambda files, path: {**real(files, path), "size": None})
+    monkeypatch.setattr(carrying, "LARGEST", largest)
+    [(_, got)] = fetched([Task(f"{IN}/a.png", "")], sides, tmp_path)
+    assert isinstance(got, kind)
+    if isinstance(got, Fetched):
+        assert got.stamp.size == 1000
+        assert sides.is_same(f"{IN}/a.png", got.stamp, verify=True)
+
+
+def test_a_disk_here_that_is_full_takes_no_other_result(sides: Sides, tmp_path: Path, monkeypatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(carrying.shutil, "copyfileobj", fail)
+    with pytest.raises(NoRoom, match="cannot be written: No space left"):
+        deliver(made(tmp_path, b"data"), Task(f"{IN}/a.png", str(tmp_path / "a.png")), sides, owned=lambda *_: False)

@@ -67,7 +67,7 @@ def assign_targets(
     results = {p.path: owner for p in kept if p.root and (owner := owners.get(key_of(p.path), p.path)) != p.path}
     sources -= {key_of(path) for path in results}
     results |= origins
-    given = Given({}, set(), ledger, folds=_folds(folder or (kept[0].path.parent if kept else Path())))
+    given = Given({}, set(), ledger, folds=folds(folder or (kept[0].path.parent if kept else Path())))
     given.sources.update(given.fold(path) for path in sources)
     if manifest is not None:
         given.manifests.add(given.key(manifest))
@@ -99,7 +99,7 @@ def _in_output(found: list[Found], folder: Path | None) -> set[Path]:
     return {one.path for one in found if one.root in around and key_of(one.path).is_relative_to(output)}
 
 
-def _folds(folder: Path) -> bool:
+def folds(folder: Path) -> bool:
     """Say whether a disk takes names for one that differ in upper and lower case alone, by names that are there."""
     place = key_of(folder)
     while not place.is_dir():
@@ -113,6 +113,11 @@ def _folds(folder: Path) -> bool:
         if other != path:
             return os.path.lexists(other) and os.path.samestat(os.lstat(path), os.lstat(other))
     return False
+
+
+def folded(name: str) -> str:
+    """Return what is the same for all spellings of a name on a disk that folds."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def output_folder(found: list[Found], naming: Naming) -> Path | None:
@@ -196,7 +201,7 @@ class Given:
 
     def fold(self, key: Path) -> Path:
         """Return what is the same for all spellings of a name on this disk."""
-        return Path(unicodedata.normalize("NFC", str(key)).casefold()) if self.folds else key
+        return Path(folded(str(key))) if self.folds else key
 
     def exists(self, source: Path, target: Path) -> bool:
         """Say whether a target is a file that is not ours, or is an input; pipes and devices exist by nature."""

@@ -13,7 +13,7 @@ from kakudai.cli.dry_run import plan
 from kakudai.cli.keeping import Again
 from kakudai.cli.report import explain
 from kakudai.cli.results import Results
-from kakudai.errors import BucketError, KakudaiError, NoRoom, OutputExists, PictureNotFound
+from kakudai.errors import BucketError, KakudaiError, NoRoom, OutputError, OutputExists, PictureNotFound
 from kakudai.jobs.carrying import Fetched, Task, deliver, fetched
 from kakudai.jobs.fingerprint import Stamp
 from kakudai.jobs.lines import Status
@@ -165,7 +165,13 @@ class BucketBatch:
             got.drop()
             self._end(task, named, got.stamp, None, progress)
             return
-        behind.append((task, got, named, pool.submit(deliver, made, task, self._sides, owned=self._owns)))
+        behind.append((task, got, named, pool.submit(self._bring, made, task)))
+
+    def _bring(self, made: Path, task: Task) -> Stamp:
+        """Deliver a result, unless another run has the manifest by now, and with it this picture."""
+        if self._keeper is not None:
+            self._keeper.check()
+        return deliver(made, task, self._sides, owned=self._owns)
 
     def _delivered(self, behind: deque[Behind], progress: "Progress") -> None:
         """Wait until the first result has arrived, and say so; only then it is on its way no more, also at Ctrl-C."""
@@ -193,12 +199,14 @@ class BucketBatch:
             progress.put_off(result.job)
             self._results.warn(task.source, [f"{explain(error)[0]}; it is tried once more at the end"], progress.line)
             return
+        has_no_room = isinstance(error, NoRoom)
+        self._is_over |= has_no_room
         if self._keeper is not None:
-            self._keeper.finish(task, result, before, after)
+            with contextlib.suppress(*([OutputError] if self._is_over else [])):  # it may be the very same disk
+                self._keeper.finish(task, result, before, after)
         progress.finish(result)
         self._results.tell(result, self._upscaler.runtime, progress.line)
-        if isinstance(error, NoRoom):
-            self._is_over = True
+        if has_no_room:
             progress.line("the disk takes no more: make room, and give the same command again")
         self._is_over |= error is not None and self._fail_fast
 
@@ -221,7 +229,12 @@ class BucketBatch:
         """Leave out what an earlier run has ended, and say so."""
         keeper, remaining, done = self._keeper, [], 0
         for task in tasks:
-            known = keeper.judge(task.source, task.target, verify=self._again.verify) if keeper is not None else None
+            try:
+                verify = self._again.verify
+                known = keeper.judge(task.source, task.target, verify=verify) if keeper is not None else None
+            except BucketError as error:
+                self._results.fail(task.source, error)
+                continue
             if known is None or (known.status == "failed" and self._again.failed):
                 remaining.append(task)
             elif known.status == "failed":

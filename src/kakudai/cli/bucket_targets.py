@@ -3,12 +3,12 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import PurePath, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
-from kakudai.cli.assigning import Naming, result_names
+from kakudai.cli.assigning import Naming, folded, folds, result_names
 from kakudai.cli.bucket_inputs import Item, Refused
 from kakudai.cli.inputs import STREAM
-from kakudai.errors import OutputExists, UsageError
+from kakudai.errors import BucketError, OutputExists, UsageError
 from kakudai.jobs.address import beside, is_address, is_bucket, understood, within
 from kakudai.jobs.bucket_keeper import BucketKeeper
 from kakudai.jobs.carrying import Task
@@ -58,6 +58,11 @@ class Settling:
     reserved: set[str]
     taken: dict[str, str] = field(default_factory=dict)
     sources: set[str] = field(default_factory=set)
+    _folds: bool = False
+
+    def __post_init__(self) -> None:
+        self._folds = self.folder is not None and not is_address(self.folder) and folds(Path(self.folder))
+        self.reserved = {self._same(name) for name in self.reserved}
 
     def settle(self, items: list[Item]) -> Iterator[Task | Refused]:
         """Give each picture its target; two pictures never get the same one, and no input is a target.
@@ -85,7 +90,10 @@ class Settling:
             target, note = self._target(item)
             if note:
                 yield Refused(item.name, note=note, is_no_picture=True)
-            yield self._settled(item.name, target)
+            try:
+                yield self._settled(item.name, target)
+            except BucketError as error:
+                yield Refused(item.name, error)
 
     def _origin(self, item: Item) -> str | None:
         return self.keeper.ledger.origin(item.name) if self.keeper is not None else None
@@ -103,10 +111,12 @@ class Settling:
         target = within(self.folder, item.below, plain)
         return (beside(target, labelled) if self._same(target) in self.sources else target), note
 
-    @staticmethod
-    def _same(name: str) -> str:
+    def _same(self, name: str) -> str:
         """Return what is the same for all names of a file; addresses have one each."""
-        return name if is_address(name) else os.path.realpath(name)
+        if is_address(name):
+            return name
+        path = os.path.realpath(name)
+        return folded(path) if self._folds else path
 
     def _settled(self, source: str, target: str) -> Task | Refused:
         on_exists, may_be = self.naming.on_exists, self._may_be(source, target)
@@ -143,7 +153,8 @@ class Settling:
         """Return the first of NAME, NAME-1, NAME-2, ... that is free or ours."""
         stem, dot, ending = target.rpartition(".")
         number, name = 0, target
-        while self._same(name) in self.taken.keys() | self.reserved | self.sources or not self._may_be(source, name):
+        held = self.taken, self.reserved, self.sources
+        while any(self._same(name) in names for names in held) or not self._may_be(source, name):
             number += 1
             name = f"{stem}-{number}{dot}{ending}"
         return name

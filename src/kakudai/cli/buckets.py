@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from kakudai.jobs.bucket_keeper import BucketKeeper
 
 
+FEW = 8
+"""Pictures whose targets are looked for one by one; the output prefix, which may hold millions, is listed for more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What is asked of pictures in buckets, see `kakudai.cli.options`.
@@ -73,7 +77,7 @@ def upscale_in_buckets(
         items = [item for item in found if isinstance(item, Item)]
         name = _manifest_name(wanted, items, folder)
         with _keeping(name, order, upscaler, options, sides=sides, place=place, reading=wanted.dry_run) as keeper:
-            if folder is not None and is_address(folder) and items:
+            if folder is not None and is_address(folder) and (wanted.dry_run or len(items) > FEW):
                 sides.below(folder)
             batch = BucketBatch(
                 upscaler, options, results, sides, place, keeper=keeper, again=wanted.again, fail_fast=wanted.fail_fast

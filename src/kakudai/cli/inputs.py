@@ -103,7 +103,7 @@ def find_pictures(
     Raises:
         UsageError: A word is an address, which `kakudai.cli.bucket_inputs` finds.
     """
-    refuse_addresses("here", *words)
+    refuse_addresses("", *words)
     seen: set[Path] = set()
     wanted = Wanted(extensions, patterns, recursive, set(patterns.named))
     for word in words:

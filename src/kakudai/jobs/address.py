@@ -14,6 +14,9 @@ FOLDED = re.compile(ADDRESS.pattern.removesuffix("/"))
 LOCAL = ("file", "local")
 """Protocols of files of this machine."""
 
+OTHER_NAMES = {"s3a": "s3", "gcs": "gs", "abfss": "abfs", "az": "abfs"}
+"""Protocols that are another by another name; a manifest knows each object by one."""
+
 
 def is_address(text: str | None) -> bool:
     """Say whether a word is an address, of whatever protocol."""
@@ -29,10 +32,11 @@ def understood(text: str) -> str:
     """Return an address as it is written here, without slashes at its end; of a file of this machine its path.
 
     Raises:
-        UsageError: It is about more than one protocol, or names nothing.
+        UsageError: It is about more than one protocol, names nothing, or holds what nobody else should read.
     """
     if not is_address(text):
         return text
+    _refuse_secrets(text)
     protocol, _, rest = text.partition("://")
     if "::" in protocol:
         raise UsageError(f"{text} is an address within an address", "name the object itself, such as s3://bucket/a.png")
@@ -41,7 +45,33 @@ def understood(text: str) -> str:
     rest = rest.strip("/") if protocol.lower() == "memory" else rest.rstrip("/")
     if not rest:
         raise UsageError(f"{text} names no bucket", "name one: s3://bucket/folder/")
-    return f"{protocol.lower()}://{rest}"
+    return f"{OTHER_NAMES.get(protocol.lower(), protocol.lower())}://{rest}"
+
+
+def _refuse_secrets(text: str) -> None:
+    """Refuse addresses with passwords: they would stand in messages and in the manifest.
+
+    Raises:
+        UsageError: There is a password, or the query of a web address, which often holds one.
+    """
+    protocol, _, rest = text.partition("://")
+    if ":" in rest.partition("/")[0].rpartition("@")[0]:
+        hint = "leave it out, and let the package of the protocol find it where it looks for credentials"
+        raise UsageError(f"there is a password in an address of {protocol}://", hint)
+    if protocol.lower() in ("http", "https") and "?" in rest:
+        hint = "fetch it first: addresses are written into manifests, and queries often hold keys"
+        raise UsageError(f"the address {shown(text)} has a query", hint)
+
+
+def shown(text: str) -> str:
+    """Return an address without its password and, on the web, its query, as it may stand in a message."""
+    found = FOLDED.match(text)
+    if found is None:
+        return text
+    host, slash, rest = text[found.end() :].lstrip("/").partition("/")
+    user, at, machine = host.rpartition("@")
+    whole = f"{found[0].rstrip('/')}//{user.partition(':')[0]}{at}{machine}{slash}{rest}"
+    return whole.partition("?")[0] if found[0].lower().startswith("http") else whole
 
 
 def is_bucket(address: str) -> bool:
@@ -81,7 +111,7 @@ def refuse_addresses(command: str, *names: object) -> None:
     """Refuse addresses where only files are taken.
 
     Args:
-        command: Which takes none.
+        command: Which takes none; empty for "this command".
         names: What it was given: words, paths that were made of them, or nothing.
 
     Raises:
@@ -90,4 +120,5 @@ def refuse_addresses(command: str, *names: object) -> None:
     for name in names:
         if name is not None and FOLDED.match(str(name)) and not os.path.lexists(str(name)):
             hint = "kakudai upscale takes addresses; here, fetch the object first"
-            raise UsageError(f"kakudai {command} takes no addresses, such as {name}", hint)
+            who = f"kakudai {command}" if command else "this command"
+            raise UsageError(f"{who} takes no addresses, such as {shown(str(name))}", hint)

@@ -21,7 +21,8 @@ FULL = {errno.ENOSPC, errno.EDQUOT} if hasattr(errno, "EDQUOT") else {errno.ENOS
 """What the own disk says that takes no more."""
 
 CONDITION = ("PreconditionFailed", "ConditionalRequestConflict")
-"""What servers say where an object is there that must not be."""
+PRECONDITION_FAILED = 412
+"""What servers say where an object is there that must not be, in words and as the status of HTTP."""
 
 Made = TypeVar("Made")
 
@@ -85,4 +86,11 @@ def no_bucket(address: str) -> PictureNotFound:
 
 
 def _is_condition(error: Exception) -> bool:
+    """Say whether a server has refused because an object is there, by its words, or by the answer behind the error."""
+    for one in (error, error.__cause__):
+        answer = getattr(one, "response", None)
+        if isinstance(answer, dict):
+            status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode")
+            if status == PRECONDITION_FAILED or answer.get("Error", {}).get("Code") in CONDITION:
+                return True
     return isinstance(error, OSError) and any(word in str(error) for word in CONDITION)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from itertools import islice
 
 from kakudai.engine.job import FileResult
-from kakudai.errors import KakudaiError
+from kakudai.errors import BucketError, KakudaiError
 from kakudai.jobs.address import is_address
 from kakudai.jobs.carrying import Task
 from kakudai.jobs.fingerprint import Stamp
@@ -56,14 +56,23 @@ class BucketKeeper:
         return self.ledger.judge(source, target, self._run.setting, verify=verify)
 
     def was_begun(self, source: str, target: str) -> bool:
-        """Say whether an earlier run has begun a picture, and not written down what became of it."""
+        """Say whether an earlier run has begun a picture, and nobody knows what became of it.
+
+        That is so, too, where the bucket gave no answer: the result may have arrived all the same.
+        """
         known = self.ledger.latest(source, target)
-        return known is not None and known.status == "begun"
+        lost = known is not None and known.status == "failed" and known.reason == BucketError.__name__
+        return known is not None and (known.status == "begun" or lost)
+
+    def check(self) -> None:
+        """Make sure that the manifest is still that of this run, see `ObjectManifest.check`."""
+        if isinstance(self._manifest, ObjectManifest):
+            self._manifest.check()
 
     def begin(self, tasks: Iterable[Task]) -> Iterator[Task]:
         """Pass tasks on, a stretch at a time, after it is written down and safe that they are begun."""
         todo = iter(tasks)
-        length = 1 if isinstance(self._manifest, Manifest) else FIRST_STRETCH
+        length = FIRST_STRETCH
         while stretch := list(islice(todo, length)):
             started = time.monotonic()
             try:
@@ -71,11 +80,13 @@ class BucketKeeper:
                     self._add(self._entry(task, "begun", None))
                 if isinstance(self._manifest, ObjectManifest):
                     self._manifest.secure()
+                else:
+                    self._manifest.sync()
             except KakudaiError as error:
                 self.unbegun += [(task, error) for task in (*stretch, *todo)]
                 return
             yield from stretch
-            if length > 1 and time.monotonic() < started + UPLOAD_SECONDS:
+            if time.monotonic() < started + UPLOAD_SECONDS:
                 length = min(2 * length, LONGEST_STRETCH)
 
     def finish(self, task: Task, result: FileResult, before: Stamp | None, after: Stamp | None) -> None:
@@ -123,7 +134,7 @@ class BucketKeeper:
         """Return what is known of an object whose bytes nobody has seen yet."""
         with contextlib.suppress(KakudaiError):
             state = self._sides.state(source) if is_address(source) else None
-            return Stamp(state.size, state.mtime_ns, "", 0, state.tag) if state is not None else None
+            return Stamp(state.size or 0, state.mtime_ns, "", 0, state.tag) if state is not None else None
         return None
 
     def _add(self, entry: Entry) -> None:

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from kakudai.errors import BucketError, KakudaiError, NoRoom, OutputError, OutputExists, PictureNotFound
 from kakudai.image.whole import Place, whole_file
+from kakudai.image.writing import NO_ROOM
 from kakudai.jobs.address import is_address
 from kakudai.jobs.asking import FULL
 from kakudai.jobs.fingerprint import Stamp, stamp_file
 from kakudai.jobs.sides import Sides, stamped
-from kakudai.jobs.store import State
+from kakudai.jobs.store import FETCHED_AT_ONCE, LARGEST, State
 
 AHEAD_OBJECTS = 4
 AHEAD_BYTES = 256 << 20
@@ -104,7 +105,8 @@ def _size(name: str, sides: Sides) -> int:
         return 0
     with contextlib.suppress(KakudaiError):  # it is said when it is fetched
         state = sides.state(name)
-        return state.size if state is not None else 0
+        if state is not None:
+            return AHEAD_BYTES if state.size is None else state.size
     return 0
 
 
@@ -135,12 +137,17 @@ def _brought(name: str, sides: Sides, folder: Path) -> tuple[Path, Stamp]:
     state = sides.state(name)
     if state is None:
         raise PictureNotFound(f"there is no {name}", "check it")
-    if state.size > shutil.disk_usage(folder).free:
-        raise NoRoom(f"the disk for temporary files cannot hold {name}", "let TMPDIR name one with more room")
-    path = folder / name.rpartition("/")[2][-LONGEST_NAME:]
-    sides.store(name).fetch(name, path, state.size)
-    if path.stat().st_size != state.size:
-        raise BucketError(f"{name} has {path.stat().st_size} bytes, not {state.size}", "wait until it is whole")
+    if state.size is not None and state.size > shutil.disk_usage(folder).free:
+        raise BucketError(f"the disk for temporary files cannot hold {name}", "let TMPDIR name one with more room")
+    path, store = folder / name.rpartition("/")[2][-LONGEST_NAME:], sides.store(name)
+    store.fetch(name, path, LARGEST if state.size is None else state.size)
+    size = path.stat().st_size
+    if state.size not in (size, None):
+        raise BucketError(f"{name} has {size} bytes, not {state.size}", "wait until it is whole")
+    if size > FETCHED_AT_ONCE:
+        now = store.look(name)
+        if now is None or not (now == state or now.is_same(state)):
+            raise BucketError(f"{name} has changed while it was read", "wait until it is whole")
     return path, stamped(stamp_file(path), state)
 
 
@@ -161,7 +168,8 @@ def deliver(result: Path, task: Task, sides: Sides, *, owned: Callable[[str, str
     Raises:
         OutputExists: Something else is there.
         OutputError: It cannot be written.
-        BucketError: Likewise.
+        NoRoom: The disk here is full.
+        BucketError: It cannot be written there.
     """
     stamp, target = stamp_file(result), task.target
     if not is_address(target):
@@ -171,7 +179,7 @@ def deliver(result: Path, task: Task, sides: Sides, *, owned: Callable[[str, str
         state = store.put(result, target, create=not (task.replaces or _is_still_ours(task, sides, owned)))
     except OutputExists as error:
         found = store.look(target)
-        if found is None or found.size != stamp.size or not sides.has_bytes(target, stamp):
+        if found is None or found.size not in (stamp.size, None) or not sides.has_bytes(target, stamp):
             raise _appeared(target) from error
         state = found
     sides.remember(target, state)
@@ -198,7 +206,8 @@ def _deliver_here(result: Path, task: Task, stamp: Stamp, *, owned: Callable[[st
         if not path.is_file() or stamp_file(path).hash != stamp.hash:
             raise _appeared(task.target) from None
     except OSError as error:
-        raise OutputError(f"{task.target} cannot be written: {error.strerror}", "check its folder and disk") from error
+        kind = NoRoom if error.errno in NO_ROOM else OutputError
+        raise kind(f"{task.target} cannot be written: {error.strerror}", "check its folder and disk") from error
     return stamp_file(path)
 
 

@@ -108,4 +108,4 @@ class Sides:
 
 def stamped(stamp: Stamp, state: State) -> Stamp:
     """Return the stamp of an object: the hash of its bytes, and what its server says of it."""
-    return Stamp(state.size, state.mtime_ns, stamp.hash, 0, state.tag)
+    return Stamp(stamp.size, state.mtime_ns, stamp.hash, 0, state.tag)

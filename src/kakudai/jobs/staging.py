@@ -21,7 +21,7 @@ HELD = "held"
 """The file in one that its process has locked."""
 
 YOUNG_SECONDS = 60.0
-"""A folder without that file may be just being made."""
+"""So long a folder is left alone: it may be just being made, and its file not locked yet."""
 
 
 @contextlib.contextmanager
@@ -49,13 +49,12 @@ def _sweep(temporary: Path) -> None:
     """Take away the folders whose processes have ended: nobody holds their locks."""
     for folder in temporary.glob(f"{PREFIX}*"):
         with contextlib.suppress(OSError):  # another's, or another is sweeping
-            if (folder / HELD).exists():
-                held = os.open(folder / HELD, os.O_RDWR)
-            elif time.time() > folder.stat().st_mtime + YOUNG_SECONDS:
+            if time.time() < folder.stat().st_mtime + YOUNG_SECONDS:
+                continue
+            if not (folder / HELD).exists():
                 folder.rmdir()
                 continue
-            else:
-                continue
+            held = os.open(folder / HELD, os.O_RDWR)
             try:
                 lock(held)
             except OSError:
