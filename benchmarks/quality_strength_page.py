@@ -34,7 +34,7 @@ below 0 it does better, for it is another one for every picture.
 ASKED = 0.1
 """Decibels that the automatic strength may lose."""
 
-FORMER_JPEG = """All of BSD100 was JPEG of quality 95 once, and backgrounds of anime of 80 and 92: [analysis](analysis.md).
+FORMER_JPEG = """BSD100 was JPEG of quality 95 once, and backgrounds of anime of 80 and 92, see [analysis](analysis.md).
 Compressed so again on the same grid they hardly change: at x1 whatever is cleaned then counts as a loss, of up to 17 dB
 from 63. Four of the 25 photographs at x1 are grainy; their grain is removed, which PSNR counts as a loss, too.
 
