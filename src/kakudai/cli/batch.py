@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kakudai.cli.dry_run import plan
 from kakudai.cli.inputs import STREAM, Assignment
-from kakudai.cli.keeping import Again
+from kakudai.cli.keeping import Again, damage
 from kakudai.cli.report import ending_at_sigterm, explain
 from kakudai.cli.results import Results
 from kakudai.cli.streams import read_standard_input, standard_output
@@ -169,11 +169,8 @@ class Batch:
 
     def warn_of_damage(self) -> None:
         """Say which lines of the manifest cannot be read."""
-        corrupt = self._keeper.corrupt if self._keeper is not None else []
-        if self._keeper is not None and corrupt:
-            numbers = ", ".join(map(str, corrupt[:10])) + (", ..." if len(corrupt) > 10 else "")
-            note = f"damaged in line {numbers}: the pictures that it told of there are done again"
-            self._results.warn(str(self._keeper.path), [note])
+        if self._keeper is not None:
+            self._results.warn(str(self._keeper.path), damage(self._keeper.corrupt))
 
     def _keep_refused(self, assignments: list[Assignment]) -> None:
         """Write down what is not even begun; results of earlier runs are none of it."""

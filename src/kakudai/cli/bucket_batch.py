@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kakudai.cli.bucket_inputs import Refused
 from kakudai.cli.dry_run import plan
-from kakudai.cli.keeping import Again
+from kakudai.cli.keeping import Again, damage
 from kakudai.cli.report import explain
 from kakudai.cli.results import Results
 from kakudai.errors import BucketError, KakudaiError, NoRoom, OutputError, OutputExists, PictureNotFound
@@ -212,11 +212,8 @@ class BucketBatch:
 
     def _warn_of_damage(self) -> None:
         """Say which lines of the manifest cannot be read."""
-        corrupt = self._keeper.contents.corrupt if self._keeper is not None else []
-        if self._keeper is not None and corrupt:
-            numbers = ", ".join(map(str, corrupt[:10])) + (", ..." if len(corrupt) > 10 else "")
-            note = f"damaged in line {numbers}: the pictures that it told of there are done again"
-            self._results.warn(self._keeper.name, [note])
+        if self._keeper is not None:
+            self._results.warn(self._keeper.name, damage(self._keeper.contents.corrupt))
 
     def _keep_refused(self) -> None:
         """Write down what is not even begun; results of earlier runs are none of it."""

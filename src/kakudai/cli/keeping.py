@@ -31,6 +31,14 @@ class Again:
     failed: bool = False
 
 
+def damage(corrupt: list[int]) -> list[str]:
+    """Say which lines of a manifest cannot be read, by their numbers; nothing where all can."""
+    if not corrupt:
+        return []
+    numbers = ", ".join(map(str, corrupt[:10])) + (", ..." if len(corrupt) > 10 else "")
+    return [f"damaged in line {numbers}: the pictures that it told of there are done again"]
+
+
 def manifest_path(named: str | None, found: list[Found], naming: Naming, *, is_off: bool) -> Path | None:
     """Return where the manifest is: as it was named, or in the output folder where an input is a folder, too.
 

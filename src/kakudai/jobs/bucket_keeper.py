@@ -11,7 +11,7 @@ from kakudai.errors import BucketError, KakudaiError
 from kakudai.jobs.address import is_address
 from kakudai.jobs.carrying import Task
 from kakudai.jobs.fingerprint import Stamp
-from kakudai.jobs.keeper import kind_of, told
+from kakudai.jobs.keeper import ended
 from kakudai.jobs.ledger import Ledger
 from kakudai.jobs.lines import Entry, Run, Status
 from kakudai.jobs.manifest import Contents, Manifest
@@ -98,25 +98,7 @@ class BucketKeeper:
             before: The input; None where it could not be read.
             after: The output that is delivered; None where there is none.
         """
-        error: Exception | None = result.error
-        if error is None and result.failed:
-            error = KakudaiError(f"{len(result.failed)} of {result.pages} pages could not be enlarged")
-        message, hint = told(error)
-        width, height = result.output_size or (0, 0)
-        networks = result.report.networks if result.report else result.networks
-        entry = self._entry(task, "failed" if error else "done", before)
-        self._add(
-            replace(
-                entry,
-                after=after,
-                error=message,
-                hint=hint,
-                reason=kind_of(result),
-                seconds=result.seconds,
-                pixels=width * height * result.frames,
-                networks=tuple(networks),
-            )
-        )
+        self._add(ended(self._entry(task, "begun", before), result, after))
 
     def refuse(self, source: str, status: Status, error: KakudaiError) -> None:
         """Write down why nothing is begun with a picture, unless that is what was written last."""

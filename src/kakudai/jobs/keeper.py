@@ -87,28 +87,12 @@ class Keeper:
         Raises:
             OutputError: That cannot be done.
         """
-        source, place, pages = result.job.source, result.job.target, len(result.failed)
+        source, place = result.job.source, result.job.target
         if not isinstance(place, Place) or not isinstance(source, Path):
             return
-        error: Exception | None = result.error
-        if error is None and pages:
-            error = KakudaiError(f"{pages} of {result.pages} pages could not be enlarged")
-        message, hint = told(error)
-        width, height = result.output_size or (0, 0)
-        networks = result.report.networks if result.report else result.networks
         written = self._written.pop(place.path, None)
-        self._add(
-            replace(
-                self._entry(source, place.path, "failed" if error else "done"),
-                after=None if result.error or written is None else stamp_known(place.path, written),
-                error=message,
-                hint=hint,
-                reason=kind_of(result),
-                seconds=result.seconds,
-                pixels=width * height * result.frames,
-                networks=tuple(networks),
-            )
-        )
+        after = None if result.error or written is None else stamp_known(place.path, written)
+        self._add(ended(self._entry(source, place.path, "begun"), result, after))
         self._begun.pop(source, None)
 
     def refuse(self, source: Path, status: Status, error: KakudaiError) -> None:
@@ -158,14 +142,40 @@ class Keeper:
             self.ledger.take(entry)
 
 
-def kind_of(result: FileResult) -> str:
+def ended(entry: Entry, result: FileResult, after: Stamp | None) -> Entry:
+    """Return the line that says what became of a picture.
+
+    Args:
+        entry: Which picture and output, and what the input was.
+        result: What the engine says.
+        after: The output; None where there is none.
+    """
+    error: Exception | None = result.error
+    if error is None and result.failed:
+        error = KakudaiError(f"{len(result.failed)} of {result.pages} pages could not be enlarged")
+    message, hint = _told(error)
+    width, height = result.output_size or (0, 0)
+    return replace(
+        entry,
+        status="failed" if error else "done",
+        after=after,
+        error=message,
+        hint=hint,
+        reason=_kind(result),
+        seconds=result.seconds,
+        pixels=width * height * result.frames,
+        networks=tuple(result.report.networks if result.report else result.networks),
+    )
+
+
+def _kind(result: FileResult) -> str:
     """Return what decides whether a failure is remembered, see `FINAL`."""
     if result.error is None:
         return BAD_PAGES if result.failed else ""
     return type(result.error).__name__
 
 
-def told(error: Exception | None) -> tuple[str, str]:
+def _told(error: Exception | None) -> tuple[str, str]:
     """Return what happened and what to do about it; empty words for no error."""
     if isinstance(error, KakudaiError):
         return error.message, error.hint
