@@ -10,13 +10,16 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from tests.bucket_server import BUCKET, Bucket, Server, credentials
 from tests.small_models import nearest
 
+from kakudai.cli import bucket_batch
 from kakudai.cli.main import run
 from kakudai.image.files import write_image
 from kakudai.image.picture import Picture
@@ -273,6 +276,23 @@ def test_ended_by_a_signal_it_leaves_nothing_unsaid(bucket: Bucket, server: Serv
     assert {entry.target for entry in manifest(bucket) if entry.status == "done"} == {
         f"s3://{BUCKET}/out/{name}" for name in there
     }
+
+
+def test_a_signal_while_a_result_is_handed_over(bucket: Bucket, monkeypatch) -> None:
+    """It arrives, so it is written down that it is done."""
+    expected = pictures(bucket, 6)
+
+    class Pool(ThreadPoolExecutor):
+        def submit(self, *work: Any, **options: Any) -> Future[Any]:
+            handed_over = super().submit(*work, **options)
+            signal.raise_signal(signal.SIGTERM)
+            return handed_over
+
+    monkeypatch.setattr(bucket_batch, "ThreadPoolExecutor", Pool)
+    assert upscale() == 143
+    assert results(bucket) == {"0/00.png": expected["0/00.png"]}
+    done = [entry.target for entry in manifest(bucket) if entry.status == "done"]
+    assert done == [f"s3://{BUCKET}/out/0/00.png"]
 
 
 def test_what_a_killed_run_left_otherwise_is_refused(bucket: Bucket) -> None:

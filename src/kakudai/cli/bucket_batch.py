@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kakudai.cli.bucket_inputs import Refused
 from kakudai.cli.dry_run import plan
 from kakudai.cli.keeping import Again, damage
-from kakudai.cli.report import explain
+from kakudai.cli.report import explain, uninterrupted
 from kakudai.cli.results import Results
 from kakudai.errors import BucketError, KakudaiError, NoRoom, OutputError, OutputExists, PictureNotFound
 from kakudai.jobs.carrying import Fetched, Task, deliver, fetched
@@ -165,7 +165,8 @@ class BucketBatch:
             got.drop()
             self._end(task, named, got.stamp, None, progress)
             return
-        behind.append((task, got, named, pool.submit(self._bring, made, task)))
+        with uninterrupted():  # what arrives without being waited for would not be written down
+            behind.append((task, got, named, pool.submit(self._bring, made, task)))
 
     def _bring(self, made: Path, task: Task) -> Stamp:
         """Deliver a result, unless another run has the manifest by now, and with it this picture."""
