@@ -52,7 +52,12 @@ class Running:
 
     def files(self) -> list[str]:
         """Name what lies in its folder, but for its lock."""
-        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*/*") if path.name != "lock")
+        below = [
+            Path(place).relative_to(self.folder) / name
+            for place, folders, names in os.walk(self.folder)  # which does not mind what goes meanwhile
+            for name in (*folders, *names)
+        ]
+        return sorted(str(path) for path in below if len(path.parts) > 1 and path.name != "lock")
 
     def empty(self) -> bool:
         """Wait until nothing lies in its folder any more; say whether that happened."""

@@ -1,7 +1,9 @@
 """The static site, in a browser: the same pixels as the command line's, without a network, and never two versions."""
 
 import base64
+import itertools
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -283,19 +285,28 @@ def test_where_the_runtime_was_not_fetched_the_engine_says_so(site: Path, tmp_pa
 
 @pytest.fixture
 def versions(tmp_path: Path) -> Any:
-    """Return a function that puts version "one", "two" ... of a site without networks into the same folder."""
+    """Return a function that puts version "one", "two" ... of a site without networks into the same folder.
+
+    All files but the worker keep their times, as copying and unpacking often have it: the host then says of changed
+    files that they have not changed.
+    """
     fake = tmp_path / "runtime"
     fake.mkdir()
     for name in RUNTIME_FILES:
         (fake / name).write_text("// nothing")
     page = bare_page(tmp_path / "page")
+    seconds = itertools.count(1_700_000_000)
 
     def put(version: str) -> Path:
         (page / "version.js").write_text(f"export default '{version}';")
         index = (page / "index.html").read_text()
         (page / "index.html").write_text(index.partition("<body")[0] + f'<body data-version="{version}"></body></html>')
-        build(tmp_path / "site", page=page, models=[], runtime=fake)
-        return tmp_path / "site"
+        site = tmp_path / "site"
+        build(site, page=page, models=[], runtime=fake)
+        for path in site.rglob("*"):
+            os.utime(path, (0, 1_700_000_000))
+        os.utime(site / "service-worker.js", (0, next(seconds)))
+        return site
 
     return put
 

@@ -55,15 +55,23 @@ async function keep(cache, path) {
   if (!(await cache.match(path))) await cache.put(path, await fetchChecked(path));
 }
 
-// Fetch a file of this version. What is no longer, or not yet, on the host fails.
+// Fetch a file of this version. What is no longer, or not yet, on the host fails. A host that tells files apart by their
+// times alone may say that one has not changed though it has: then it is asked for the whole file.
 async function fetchChecked(path) {
-  const found = await fetch(path === "index.html" ? "./" : path, { cache: "no-cache" });
-  if (!found.ok) throw new Error(`${path}: ${found.status}`);
-  const body = await found.arrayBuffer();
+  for (const cache of ["no-cache", "reload"]) {
+    const found = await fetch(path === "index.html" ? "./" : path, { cache });
+    if (!found.ok) throw new Error(`${path}: ${found.status}`);
+    const body = await found.arrayBuffer();
+    if ((await hashOf(body)) === FILES[path]) {
+      return new Response(body, { headers: { "Content-Type": found.headers.get("Content-Type") ?? typeOf(path) } });
+    }
+  }
+  throw new Error(`${path} is not that of version ${VERSION}`);
+}
+
+async function hashOf(body) {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", body));
-  const hash = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  if (hash !== FILES[path]) throw new Error(`${path} is not that of version ${VERSION}`);
-  return new Response(body, { headers: { "Content-Type": found.headers.get("Content-Type") ?? typeOf(path) } });
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function typeOf(path) {
