@@ -73,8 +73,7 @@ def _variance(parts: list[NDArray[np.float32]]) -> float | None:
     if len(patches) < NEEDED:
         return None
     square = patches.reshape(-1, PATCH, PATCH)
-    down, across = np.square(np.diff(square, axis=1)), np.square(np.diff(square, axis=2))
-    gradient = down.reshape(len(square), -1).sum(axis=1) + across.reshape(len(square), -1).sum(axis=1)
+    gradient = sum(np.einsum("nyx,nyx->n", change, change) for change in (np.diff(square, axis=1), np.diff(square)))
     chosen = patches
     variance = _floor(chosen)
     for _ in range(ROUNDS):
@@ -95,7 +94,7 @@ def _floor(patches: NDArray[np.float32]) -> float:
     """
     centred = patches - patches.mean(axis=0)
     values = np.linalg.eigvalsh((centred.T @ centred).astype(np.float64) / len(patches))
-    for count in range(len(values), 0, -1):
-        if values[:count].mean() <= np.median(values[:count]):
-            break
-    return max(0.0, float(np.median(values[:count])))
+    counts = np.arange(1, len(values) + 1)
+    medians = 0.5 * (values[(counts - 1) // 2] + values[counts // 2])
+    balanced = np.cumsum(values) <= medians * counts
+    return max(0.0, float(medians[np.flatnonzero(balanced)[-1]]))

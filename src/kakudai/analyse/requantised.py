@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kakudai.analyse.quantisation import BLOCK, tables, zigzag
 from kakudai.analyse.steps import STRAYS, Noise, evidence
-from kakudai.analyse.transform import Phase, coefficients, squares
+from kakudai.analyse.transform import Phase, coefficients, square_ranges, squares
 
 FREQUENCIES = 16
 """How many are asked: the lowest ones, which are seldom zero."""
@@ -100,10 +100,10 @@ def earlier_quality_elsewhere(
     asked = _lowest()
     steps = tables("luma").reshape(100, -1)[:, asked]
     stronger = (steps >= 2.0 * STRONGER * last[asked]).mean(axis=1) > 0.5
+    lively = square_ranges(luma) > LIVELY_LUMA
     best, earlier = 0.0, None
     for place in np.ndindex(BLOCK, BLOCK):
-        cut = squares(luma, place).reshape(-1, BLOCK * BLOCK)
-        cut = cut[cut.max(axis=1) - cut.min(axis=1) > LIVELY_LUMA][:SQUARES_PER_PLACE]
+        cut = squares(luma, place)[lively[place[0] :: BLOCK, place[1] :: BLOCK].ravel()][:SQUARES_PER_PLACE]
         if place == phase or not len(cut):
             continue
         found = coefficients(cut)[:, asked]

@@ -33,8 +33,8 @@ class Noise:
 
     @property
     def bins(self) -> int:
-        """Bins of a histogram; the last one is of all coefficients that are too large."""
-        return MOST_TELLING * self.fine + 1
+        """Bins of a histogram."""
+        return MOST_TELLING * self.fine
 
 
 ROUNDED = Noise(((0.35, 1.0),))
@@ -127,7 +127,6 @@ def _weights(noise: Noise) -> NDArray[np.float32]:
             for distance in (near, step - near):
                 density += peak * np.exp(np.float32(-0.5 / deviation**2) * distance * distance)
         weights[:, part] = np.where(multiple == 0, 0.0, np.log((1.0 - STRAYS) * step * density + STRAYS))
-    weights[-1] = 0.0
     weights.setflags(write=False)
     return weights
 
@@ -138,10 +137,12 @@ def evidence(coefficients: NDArray[np.float32], noise: Noise) -> NDArray[np.floa
     Shape: (n, frequencies) -> (frequencies, 255), in natural logarithms, step 1 first.
     """
     frequencies = coefficients.shape[1]
-    bins = np.minimum(np.abs(coefficients) * np.float32(noise.fine) + np.float32(0.5), noise.bins - 1).astype(np.intp)
-    bins += np.arange(frequencies) * noise.bins
-    counts = np.bincount(bins.ravel(), minlength=frequencies * noise.bins).reshape(-1, noise.bins)
-    used = int(np.flatnonzero(counts[:, :-1].any(axis=0)).max(initial=0)) + 1
+    bins = (np.abs(coefficients) * np.float32(noise.fine) + np.float32(0.5)).astype(np.intp)
+    counted = bins < noise.bins
+    used = int(bins.max(where=counted, initial=0)) + 1
+    np.copyto(bins, used, where=~counted)
+    bins += np.arange(frequencies) * (used + 1)
+    counts = np.bincount(bins.ravel(), minlength=frequencies * (used + 1)).reshape(frequencies, -1)
     result: NDArray[np.float32] = counts[:, :used].astype(np.float32) @ _weights(noise)[:used]
     return result
 

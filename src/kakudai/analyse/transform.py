@@ -49,6 +49,22 @@ def squares(plane: NDArray[Any], phase: Phase) -> NDArray[Any]:
     return grid.swapaxes(1, 2).reshape(-1, BLOCK, BLOCK)
 
 
+def square_ranges(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the difference of the largest and the smallest value of the square that begins at each place.
+
+    Shape: (h, w), at least 8 each -> (h - 7, w - 7).
+    """
+    highest, lowest = (_square_extremes(plane, extreme) for extreme in (np.maximum, np.minimum))
+    return highest - lowest
+
+
+def _square_extremes(plane: NDArray[np.float32], extreme: np.ufunc) -> NDArray[np.float32]:
+    for apart in (1, 2, 4):  # two values, then four, then eight
+        plane = extreme(plane[apart:], plane[:-apart])
+        plane = extreme(plane[:, apart:], plane[:, :-apart])
+    return plane
+
+
 def coefficients(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Transform squares. Shape: (n, 8, 8) in levels of 255 -> (n, 64), in the units of quantisation steps.
 
