@@ -15,7 +15,9 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from tests.train.tiny import log_of, losses
+from tests.train.tiny import log_of, losses, write_recipe
+
+from kakudai.cli import main
 
 KAKUDAI = [sys.executable, "-m", "kakudai"]
 
@@ -79,22 +81,32 @@ def wait_for(ready: object, path: Path) -> None:
     pytest.fail(f"{path} never came")
 
 
+CHANGES = ["--set", "optimiser=sgd", "--set", "learning_rate=1e-3", "--set", "checkpoint_every=50"]
+"""What the losses of one process and of two are compared with."""
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory) -> Path:
+    """The folder of a run in one process."""
+    folder = tmp_path_factory.mktemp("alone")
+    done = run("train", write_recipe(folder), "-o", folder / "run", *CHANGES)
+    assert done.returncode == 0, done.stderr
+    return folder / "run"
+
+
 @pytest.mark.slow
-def test_two_processes_have_the_losses_of_one(recipe_file: Path, tmp_path: Path) -> None:
+def test_two_processes_have_the_losses_of_one(recipe_file: Path, alone: Path, tmp_path: Path) -> None:
     """Fabric starts the second process; gloo joins them on this machine's own address."""
-    changes = ["--set", "optimiser=sgd", "--set", "learning_rate=1e-3", "--set", "checkpoint_every=50"]
-    alone = run("train", recipe_file, "-o", tmp_path / "one", *changes)
-    assert alone.returncode == 0, alone.stderr
-    both = run("train", recipe_file, "-o", tmp_path / "two", *changes, "--set", "devices=2")
+    both = run("train", recipe_file, "-o", tmp_path / "two", *CHANGES, "--set", "devices=2")
     assert both.returncode == 0, both.stderr
     assert both.stderr.count("written: ") == 1
-    one, two = losses(tmp_path / "one"), losses(tmp_path / "two")
+    one, two = losses(alone), losses(tmp_path / "two")
     assert [step for step, _ in two] == [50, 100]
     assert [loss for _, loss in two] == pytest.approx([loss for _, loss in one], rel=1e-4)
-    weights = [torch.load(tmp_path / name / "last.ckpt", weights_only=True)["network"] for name in ("one", "two")]
+    weights = [torch.load(path / "last.ckpt", weights_only=True)["network"] for path in (alone, tmp_path / "two")]
     for name, value in weights[0].items():
         np.testing.assert_allclose(weights[1][name], value, atol=1e-5)
-    assert log_of(tmp_path / "two")[-1]["psnr"] == pytest.approx(log_of(tmp_path / "one")[-1]["psnr"], abs=0.01)
+    assert log_of(tmp_path / "two")[-1]["psnr"] == pytest.approx(log_of(alone)[-1]["psnr"], abs=0.01)
 
 
 def free_port() -> int:
@@ -111,29 +123,26 @@ def torchrun(machine: int, port: int, *words: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.slow
-def test_two_machines_have_the_losses_of_one(recipe_file: Path, tmp_path: Path) -> None:
-    changes = ["--set", "optimiser=sgd", "--set", "learning_rate=1e-3"]
-    alone = run("train", recipe_file, "-o", tmp_path / "one", *changes)
-    assert alone.returncode == 0, alone.stderr
-    words = ["train", str(recipe_file), "-o", str(tmp_path / "two"), *changes, "--set", "devices=2"]
+def test_two_machines_have_the_losses_of_one(recipe_file: Path, alone: Path, tmp_path: Path) -> None:
+    words = ["train", str(recipe_file), "-o", str(tmp_path / "two"), *CHANGES, "--set", "devices=2"]
     port = free_port()
     started = [torchrun(machine, port, *words) for machine in (0, 1)]
     said = [process.communicate(timeout=200)[1] for process in started]
     assert [process.returncode for process in started] == [0, 0], said
     assert [text.count("written: ") for text in said] == [1, 0]
-    one, two = ([loss for _, loss in losses(tmp_path / name)] for name in ("one", "two"))
-    assert two == pytest.approx(one, rel=1e-4)
+    assert [loss for _, loss in losses(tmp_path / "two")] == pytest.approx(
+        [loss for _, loss in losses(alone)], rel=1e-4
+    )
 
 
-def test_processes_and_devices_have_to_agree(recipe_file: Path, tmp_path: Path) -> None:
-    started = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "3", "LOCAL_WORLD_SIZE": "2"}
+def test_processes_and_devices_have_to_agree(recipe_file: Path, tmp_path: Path, monkeypatch, capsys) -> None:
+    for name, value in {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "3", "LOCAL_WORLD_SIZE": "2"}.items():
+        monkeypatch.setenv(name, value)
 
     def refused(devices: int) -> str:
-        words = [*KAKUDAI, "train", str(recipe_file), "-o", str(tmp_path / "run"), "--set", "batch=6"]
-        words += ["--set", f"devices={devices}"]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=200, check=False, env=os.environ | started)
-        assert done.returncode == 2, done.stderr
-        return done.stderr
+        changes = ["--set", "batch=6", "--set", f"devices={devices}"]
+        assert main.run(["train", str(recipe_file), "-o", str(tmp_path / "run"), *changes]) == 2
+        return str(capsys.readouterr().err)
 
     assert "3 processes were started, and the recipe has devices = 2" in refused(2)
     assert "--set devices=3" in refused(2)

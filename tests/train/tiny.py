@@ -4,8 +4,12 @@ import json
 import signal
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from kakudai.data.pack import pack_folders
+from kakudai.image.resize import resize
 from kakudai.train.loop import Run
 
 TINY = """
@@ -37,6 +41,20 @@ validate_on = "PICTURES"
 validate_every = 60
 checkpoint_every = 20
 """
+
+
+def write_recipe(folder: Path) -> Path:
+    """Put the recipe into a folder, with its pictures and its pack; return its path."""
+    pictures = folder / "pictures"
+    pictures.mkdir()
+    rng = np.random.default_rng(0)
+    for index in range(3):
+        coarse = rng.integers(0, 256, (12, 16, 3)).astype(np.uint8)
+        Image.fromarray(resize(coarse, (48, 64))).save(pictures / f"{index}.png")
+    pack_folders([pictures], folder / "pack")
+    text = TINY.replace("PACK", str(folder / "pack")).replace("PICTURES", str(pictures))
+    (folder / "tiny.toml").write_text(text)
+    return folder / "tiny.toml"
 
 
 def log_of(folder: Path) -> list[dict[str, float]]:

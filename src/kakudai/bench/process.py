@@ -1,6 +1,7 @@
 """Whole processes: from their start to their end, and the most memory that they hold."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -70,12 +71,13 @@ def upscale_case(subject: Subject, runtime: str, image: Pixels, source: Path, th
 
 
 def run_process(words: list[str]) -> str:
-    """Run a command and return what it printed.
+    """Run a command and return what it printed. It may keep its compiled modules, as an installed program does.
 
     Raises:
         KakudaiError: It failed.
     """
-    result = subprocess.run(words, capture_output=True, text=True, check=False)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    result = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
     if result.returncode:
         raise KakudaiError(f"a measured process failed: {ended(result.stderr, result.returncode)}", " ".join(words))
     return result.stdout

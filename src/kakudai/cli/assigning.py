@@ -11,11 +11,10 @@ from typing import Literal
 from kakudai.cli.inputs import STREAM, Assignment, Found, key_of, named_file
 from kakudai.cli.template import Template
 from kakudai.errors import OutputExists, UsageError
+from kakudai.image.formats import BOOKS
 from kakudai.jobs.ledger import Ledger
 
 OnExists = Literal["error", "skip", "overwrite", "rename"]
-BOOKS = frozenset({".cbz", ".zip"})
-"""Endings of books of pages, which stay books."""
 
 
 @dataclass(frozen=True, slots=True)

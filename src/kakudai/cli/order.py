@@ -4,10 +4,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kakudai.cli.assigning import BOOKS
 from kakudai.cli.endings import writable_extensions
 from kakudai.cli.template import Template
 from kakudai.cli.wishes import check_size, check_strength, parse_denoise, parse_fit, parse_tile, size_label
+from kakudai.image.formats import BOOKS
 
 if TYPE_CHECKING:
     from kakudai.engine.job import FileOptions

@@ -16,8 +16,8 @@ from kakudai.engine.batch import upscale_files
 from kakudai.engine.job import FailedPage, FileOptions, FileResult, Job, Progress
 from kakudai.engine.upscaler import Upscaler
 from kakudai.errors import KakudaiError, PictureUnreadable, UsageError
-from kakudai.image.archive import BOOKS, Binding, Book, Member, is_book, open_book
-from kakudai.image.formats import SNIFFED, sniff
+from kakudai.image.archive import Binding, Book, Member, is_book, open_book
+from kakudai.image.formats import BOOKS, SNIFFED, sniff
 from kakudai.image.writing import check_place, whole_target
 
 

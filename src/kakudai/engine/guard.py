@@ -30,6 +30,9 @@ BLOCK_TOLERANCE = 0.06
 """How far the mean of a square may move beyond its share of detail; a missing or foreign square moves further, a
 legitimate one at most 0.004."""
 
+FLAT = 0.001
+"""A channel has become flat that keeps less than this share of its contrast."""
+
 BLANK_CONTRAST = 0.02
 """A channel with more contrast than this does not become flat, however dark it is."""
 
@@ -47,23 +50,28 @@ def fault(x: NDArray[np.float32], y: NDArray[np.float32], scale: int, leeway: fl
     light, result = _square_means(x, 1), _square_means(y, scale)
     if not np.isfinite(result.means).all():
         return "it contains values that are no numbers"
-    moved = float(np.abs(result.mean - light.mean).max())
-    contrasts = _contrasts(x)
+    if _hardly_moved(light, result, leeway) and _contrasts(result.means).min() > FLAT:
+        return None  # whatever detail there is
+    contrasts, detail = _contrasts(x), _square_means(_detail(x), 1)
     contrast = float(contrasts.max())
-    detail = _square_means(_detail(x), 1)
+    moved = float(np.abs(result.mean - light.mean).max())
     allowed = leeway * MEAN_TOLERANCE + DETAIL_TOLERANCE * float(detail.mean.mean())
     if moved > allowed + SMALL_TILE_TOLERANCE * contrast / (x.shape[1] * x.shape[2]) ** 0.5:
         return f"its mean colour moved by {moved:.3f}"
-    lively = contrasts > BLANK_CONTRAST
-    suspect = lively & (_contrasts(result.means) < contrasts / 1000)
-    if suspect.any() and (_contrasts(y)[suspect] < contrasts[suspect] / 1000).any():
+    suspect = (contrasts > BLANK_CONTRAST) & (_contrasts(result.means) < FLAT * contrasts)
+    if suspect.any() and (_contrasts(y)[suspect] < FLAT * contrasts[suspect]).any():
         return "a channel of it is flat"
     squares = np.abs(result.means - light.means)
     side = min(BLOCK, x.shape[1], x.shape[2])
     small = SMALL_TILE_TOLERANCE * contrast / side if side < BLOCK else 0.0
-    if float((squares - DETAIL_TOLERANCE * detail.means).max()) > leeway * BLOCK_TOLERANCE + small:
-        return f"the mean colour of a square moved by {float(squares.max()):.3f}"
-    return None
+    much = float((squares - DETAIL_TOLERANCE * detail.means).max()) > leeway * BLOCK_TOLERANCE + small
+    return f"the mean colour of a square moved by {float(squares.max()):.3f}" if much else None
+
+
+def _hardly_moved(light: "Squares", result: "Squares", leeway: float) -> bool:
+    """Say whether colours moved less than they may where there is no detail."""
+    moved, squares = np.abs(result.mean - light.mean), np.abs(result.means - light.means)
+    return bool(moved.max() <= leeway * MEAN_TOLERANCE and squares.max() <= leeway * BLOCK_TOLERANCE)
 
 
 def _contrasts(planes: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -96,10 +104,11 @@ def _square_means(image: NDArray[np.float32], scale: int) -> Squares:
     """Average (C, H, W) over squares that are as equal as can be and cover all of it.
 
     They have at least `BLOCK` input pixels a side, where the tile has. Whole rows are added first: that is the one
-    step that sees every pixel, and it runs along memory.
+    step that sees every pixel, and it runs along memory. As a product with ones it takes half the time.
     """
     down, across = (_edges(size // scale, scale) for size in image.shape[1:])
-    rows = np.stack([image[:, start:end].sum(axis=1) for start, end in pairwise(down)], axis=1)
+    parts = (image[:, start:end] for start, end in pairwise(down))
+    rows = np.stack([np.ones(part.shape[1], np.float32) @ part for part in parts], axis=1)
     sums = np.add.reduceat(rows, across[:-1], axis=2)
     area = np.diff(down)[:, None] * np.diff(across)[None]
     means = (sums / area).astype(np.float32)

@@ -134,7 +134,7 @@ class Pass:
         """Run one tile and write its core into the band."""
         y = self.core(image, tile)
         columns = slice(tile.left * self.scale, (tile.left + tile.width) * self.scale)
-        band[:, columns] = to_pixels(y[: band.shape[2]], band.dtype)
+        to_pixels(y[: band.shape[2]], band.dtype, band[:, columns])
         progress(tile.height * tile.width)
 
     def core(self, image: Pixels, tile: Tile) -> NDArray[np.float32]:
@@ -202,12 +202,18 @@ def to_planes(pixels: Pixels) -> NDArray[np.float32]:
     return np.clip(planes, 0.0, 1.0, out=planes) if pixels.dtype.kind == "f" else planes
 
 
-def to_pixels(planes: NDArray[np.float32], dtype: np.dtype[np.generic]) -> Pixels:
+def to_pixels(
+    planes: NDArray[np.float32], dtype: np.dtype[np.generic], output: NDArray[np.generic] | None = None
+) -> Pixels:
     """Convert a result to pixels: (C, H, W) float32 -> (H, W, C) of `dtype`, clipped to its range, integers rounded
-    half up.
+    half up. They are written into `output` where there is one.
     """
-    clipped = np.clip(planes, 0.0, 1.0)
-    if dtype.kind == "u":
-        clipped *= np.float32(full_scale(dtype))
-        clipped += np.float32(0.5)
-    return clipped.transpose(1, 2, 0).astype(dtype)
+    pixels = np.empty((*planes.shape[1:], len(planes)), dtype) if output is None else output
+    top = np.float32(full_scale(dtype))
+    for channel, plane in enumerate(planes):  # one after the other: they stay in the cache
+        values = plane
+        if dtype.kind == "u":
+            values = plane * top
+            values += np.float32(0.5)
+        pixels[..., channel] = np.clip(values, 0.0, top)
+    return pixels

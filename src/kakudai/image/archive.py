@@ -18,8 +18,6 @@ from kakudai.errors import PictureError, PictureTooLarge, PictureUnreadable
 from kakudai.image.formats import FORMATS
 from kakudai.image.reading import opened
 
-BOOKS = frozenset({".cbz", ".zip"})
-"""Endings of files of pages."""
 MAX_MEMBERS = 20_000
 MAX_FILE = 512 << 20
 """Bytes of one file, which is unpacked into memory."""

@@ -12,9 +12,11 @@ from kakudai.image.formats import FORMATS, Format
 from kakudai.image.picture import Metadata, Picture, Pixels, full_scale
 from kakudai.image.vips import EXIF, ICC, XMP, libvips, one_line
 
-LARGE_PNG = 24_000_000
-"""Above this many pixels a PNG is compressed at level 1 instead of 2: 0.6 of the time for 1.4 of the bytes. One core
-compresses while the others wait, and for 48 megapixels that wait was a fifth of the network's own time."""
+LARGE = 24_000_000
+"""Pixels above which less is done for small files: one core compresses while the others wait, and for 48 megapixels
+that wait was a fifth of the network's own time. A PNG is compressed at level 1 instead of 2, 0.6 of the time for 1.4 of
+the bytes; a JPEG has standard Huffman tables instead of those that fit it best, a quarter of the time for 2 to 4 % more
+bytes."""
 
 ROWS = 256
 """Rows converted at a time, so that no second copy of the picture in floating point exists."""
@@ -222,8 +224,10 @@ def saver_options(entry: Format, plan: Plan, pixels: int, size: int) -> dict[str
         options["Q"] = plan.quality
     if entry.name == "webp" and plan.quality == 100:
         options |= {"lossless": True, "exact": True, "smart_subsample": False}
-    if entry.name == "png" and pixels > LARGE_PNG:
+    if entry.name == "png" and pixels > LARGE:
         options["compression"] = 1
+    if entry.name == "jpeg" and pixels > LARGE:
+        options["optimize_coding"] = False
     if entry.name == "avif":
         options["bitdepth"] = plan.depth
     if entry.name == "tiff":

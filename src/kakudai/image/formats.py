@@ -7,6 +7,9 @@ from typing import Any
 
 from kakudai.errors import UsageError
 
+BOOKS = frozenset({".cbz", ".zip"})
+"""Endings of books of pages, which stay books."""
+
 
 @dataclass(frozen=True, slots=True)
 class Format:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Generic
 
-from kakudai.image.archive import BOOKS
+from kakudai.image.formats import BOOKS
 from kakudai.jobs.fingerprint import Stamp
 from kakudai.jobs.lines import FINAL, Entry
 from kakudai.jobs.places import Name, Names
