@@ -6,7 +6,10 @@ Every ratio is taken within a round; every second round goes backwards. Rewrites
 """
 
 import argparse
+import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -19,9 +22,11 @@ from unittest import mock
 import numpy as np
 
 from kakudai import Upscaler, read_image, write_image
+from kakudai.analyse import analyse_picture
 from kakudai.bench.subject import photograph
 from kakudai.cli.batch import AT_ONCE
 from kakudai.cli.doctor import processor_name
+from kakudai.degrade.jpeg import jpeg
 from kakudai.engine import passes
 from kakudai.engine.batch import upscale_files
 from kakudai.engine.ensemble import Turn
@@ -45,6 +50,10 @@ ZLIB_LEVEL = 6
 
 LIMITLESS = 1 << 40
 """Pixels from which on a picture is large: none is."""
+
+
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
+"""What the program tells numpy before it is loaded; so does this script."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,27 +92,13 @@ def runtimes() -> list[RuntimeName]:
     return [name for name in names if name in installed]
 
 
-def enlarge(loaded: Loaded, images: list[Pixels], *, tile: int | None = None, workers: int = 0) -> None:
+def enlarge(loaded: Loaded, images: list[Pixels], tile: int | None) -> None:
     """Run a network over pictures, as the engine does."""
-    with ThreadPoolExecutor(workers or max(loaded.session.workers, usable_processors())) as pool:
+    with ThreadPoolExecutor(max(loaded.session.workers, usable_processors())) as pool:
         for image in images:
             height, width, _ = image.shape
             side = loaded.first_tile(height, width, tile)
             loaded.run(image, side, np.uint8, Run((Turn(),), pool, lambda _pixels: None))
-
-
-def conversion() -> Iterator[Gain]:
-    """Convert the pixels of one tile while another is in the network."""
-    image = photograph(1500, 1000)
-    for runtime in runtimes():
-        loaded = Loaded.open(load_model(PHOTO), Machine(runtime))
-        if runtime == "openvino":  # which takes one tile at a time
-            yield Gain(
-                "pixels are converted while another tile is in the network",
-                f"1500x1000 photograph, {PHOTO}, {runtime}",
-                partial(enlarge, loaded, [image]),
-                partial(enlarge, loaded, [image], workers=1),
-            )
 
 
 def flat(shared: Path) -> Iterator[Gain]:
@@ -111,7 +106,7 @@ def flat(shared: Path) -> Iterator[Gain]:
 
     def without(loaded: Loaded, images: list[Pixels], tile: int | None) -> None:
         with mock.patch.object(passes, "is_flat", return_value=False):
-            enlarge(loaded, images, tile=tile)
+            enlarge(loaded, images, tile)
 
     loaded = Loaded.open(load_model(ART), Machine())
     for name in ("anime", "comic"):
@@ -120,7 +115,7 @@ def flat(shared: Path) -> Iterator[Gain]:
             side = "" if tile is None else f", tiles of {tile}"
             yield Gain(
                 "tiles of one colour are run once for each colour", f"8 pictures of {name}, {ART}{side}",
-                partial(enlarge, loaded, images, tile=tile), partial(without, loaded, images, tile),
+                partial(enlarge, loaded, images, tile), partial(without, loaded, images, tile),
             )  # fmt: skip
 
 
@@ -168,6 +163,26 @@ def many_files(scratch: Path) -> Iterator[Gain]:
             )  # fmt: skip
 
 
+def products(scratch: Path) -> Iterator[Gain]:
+    """Let numpy's matrix products take one thread, in the program itself."""
+    source, target = scratch / "looked", scratch / "looked_out"
+    folder(source, SNAPSHOTS, (300, 500))
+    for runtime in runtimes():
+        words = [sys.executable, "-m", "kakudai", "upscale", str(source), "-o", str(target), "-q"]
+        words += ["-r", "--on-exists", "overwrite", "--runtime", runtime]
+
+        def run(words: list[str], count: int) -> None:
+            environment = os.environ | {name: str(count) for name in ONE_THREAD}
+            subprocess.run(words, check=True, env=environment)
+
+        yield Gain(
+            "matrix products of numpy take one thread",
+            f"the program, {SNAPSHOTS} files of about 400x400, -m auto, {runtime}",
+            partial(run, words, 1),
+            partial(run, words, usable_processors()),
+        )
+
+
 def encoders(scratch: Path) -> Iterator[Gain]:
     """Compress large results less than small ones, and all PNG files less than others do."""
     picture = Picture(photograph(6000, 4500))
@@ -192,8 +207,21 @@ def encoders(scratch: Path) -> Iterator[Gain]:
         yield Gain(name, f"27 megapixels are encoded, {more:+.1%} bytes", taken, left)
 
 
+def looking(rounds: int) -> Iterator[str]:
+    """Yield rows of a table: what looking at a picture costs beside its network."""
+    image = jpeg(photograph(1024, 1024), 80, chroma="4:2:0")
+    upscaler = Upscaler(2, model=PHOTO)
+    for side in (64, 256, 1024):
+        part = np.ascontiguousarray(image[:side, :side])
+        cost = Gain("", "", partial(upscaler.upscale, part), partial(analyse_picture, part))
+        shares = sorted(cost.measure(rounds))
+        yield f"| {side}x{side} | **{statistics.median(shares):.0%}** | {shares[0]:.0%} to {shares[-1]:.0%} |"
+
+
 def main() -> None:
     """Measure all, and write the page."""
+    if not ONE_THREAD.keys() <= os.environ.keys():
+        os.execve(sys.executable, [sys.executable, *sys.argv], os.environ | ONE_THREAD)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("shared", type=Path, help="folder with data/")
     parser.add_argument("--rounds", type=int, default=7)
@@ -201,12 +229,13 @@ def main() -> None:
     lines = []
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
-        for gains in (encoders(scratch), conversion(), many_files(scratch), flat(arguments.shared)):
+        for gains in (products(scratch), encoders(scratch), many_files(scratch), flat(arguments.shared)):
             for gain in gains:
                 ratios = sorted(gain.measure(arguments.rounds))
                 middle = f"{statistics.median(ratios):.2f}"
                 lines.append(f"| {gain.name} | {gain.work} | **{middle}** | {ratios[0]:.2f} to {ratios[-1]:.2f} |")
                 print(lines[-1], flush=True)
+    looked = list(looking(arguments.rounds))
     PAGE.write_text(f"""# What the engine's shortcuts bring
 
 Written by `benchmarks/gains.py`; do not edit. How many times as long the same work takes without each of them: median
@@ -216,6 +245,13 @@ and extremes of {arguments.rounds} rounds in which both ran, one after the other
 | shortcut | measured on | without it | rounds |
 |---|---|---|---|
 {chr(10).join(lines)}
+
+Looking at a picture, for `-m auto` and `-d auto`, in the time of {PHOTO} on it with {available()[0].name}. It was a
+JPEG of quality 80, and is a PNG now, so that all questions are asked:
+
+| picture | looking | rounds |
+|---|---|---|
+{chr(10).join(looked)}
 """)
 
 

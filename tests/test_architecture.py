@@ -1,6 +1,7 @@
 """The house rules of DESIGN and STYLE: who may import whom, how large things may grow, what is exported."""
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -105,6 +106,16 @@ def test_nothing_heavy_is_loaded_without_need(words: list[str]) -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.splitlines()[-1].split() == ["loaded:"]
+
+
+def test_the_program_begins_without_numpy_and_tells_it_to_take_one_thread() -> None:
+    """It is told in the environment, which is read once."""
+    code = "import sys, kakudai.cli.main as program\nassert 'numpy' not in sys.modules\n"
+    code += "import os, pytest\nsys.argv = ['kakudai', '--version']\n"
+    code += "with pytest.raises(SystemExit): program.main()\nprint(os.environ['OPENBLAS_NUM_THREADS'])"
+    environment = {name: value for name, value in os.environ.items() if name != "OPENBLAS_NUM_THREADS"}
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, env=environment)
+    assert done.stdout.splitlines()[-1] == "1"
 
 
 def test_finding_a_model_loads_nothing_heavy() -> None:

@@ -98,6 +98,9 @@ def program(
 
 def main() -> None:
     """Run the program and end the process with its exit code."""
+    # Read when numpy is loaded, which nothing above does. Its matrix products are small here, and threads that wait for
+    # the next one actively would take the processors from the networks.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     sys.exit(run(sys.argv[1:]))
 
 
