@@ -7,6 +7,7 @@ Every ratio is taken within a round; every second round goes backwards. Rewrites
 
 import argparse
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -169,9 +170,10 @@ def products(scratch: Path) -> Iterator[Gain]:
     folder(source, SNAPSHOTS, (300, 500))
     for runtime in runtimes():
         words = [sys.executable, "-m", "kakudai", "upscale", str(source), "-o", str(target), "-q"]
-        words += ["-r", "--on-exists", "overwrite", "--runtime", runtime]
+        words += ["-r", "--runtime", runtime]
 
         def run(words: list[str], count: int) -> None:
+            shutil.rmtree(target, ignore_errors=True)  # else it finds that all is done
             environment = os.environ | {name: str(count) for name in ONE_THREAD}
             subprocess.run(words, check=True, env=environment)
 

@@ -4,6 +4,7 @@ import io
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -58,9 +59,19 @@ class Fields:
     iptc: bool = False
 
 
-@cache
+LOADING = threading.Lock()
+"""Held while libvips is loaded: of two threads that are the first to want it, one waits."""
+
+
 def libvips() -> Any:
-    """Load libvips, once. Its cache of past operations would only keep decoded pictures in memory.
+    """Return libvips, loaded once."""
+    with LOADING:
+        return _loaded()
+
+
+@cache
+def _loaded() -> Any:
+    """Load libvips. Its cache of past operations would only keep decoded pictures in memory.
 
     Its warnings about strange files are switched off: they would end on stderr, and pyvips, which catches
     them, fails over those that quote bytes of the file that are no UTF-8.
