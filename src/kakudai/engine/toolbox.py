@@ -52,7 +52,6 @@ class Toolbox:
 
     def __init__(self, model: Named, wish: Wish, machine: Machine) -> None:
         self._wish, self._machine = wish, machine
-        self._takes_int8 = machine.takes_int8  # once: what is installed is found out from files
         self._open: dict[str, Loaded] = {}
         self._opening = threading.Lock()
         self._styles: tuple[Style, ...] = ()
@@ -139,7 +138,7 @@ class Toolbox:
             )
         picked = shipped.pick(style, ratio, restore=strength > 0, grade=self._grade)
         names = [name for name in (picked.enlarging, picked.denoising, picked.combined) if name]
-        files = {name: shipped.in_int8(name) or name if self._takes_int8 else name for name in names}
+        files = {name: shipped.in_int8(name) or name if self._machine.takes_int8 else name for name in names}
         asked = [name for name in names if files[name] == name and self._machine.precision == "int8"]
         lacking = tuple(f"there is no int8 network for {name}: it runs in float32" for name in asked)
         return Tools(
