@@ -52,7 +52,6 @@ ZLIB_LEVEL = 6
 LIMITLESS = 1 << 40
 """Pixels from which on a picture is large: none is."""
 
-
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
 """What the program tells numpy before it is loaded; so does this script."""
 
@@ -197,13 +196,13 @@ def encoders(scratch: Path) -> Iterator[Gain]:
         write()
         return target.stat().st_size
 
-    png, jpeg = scratch / "large.png", scratch / "large.jpg"
+    png, jpg = scratch / "large.png", scratch / "large.jpg"
     level = FORMATS["png"].options["compression"]
     for name, target, taken, left in (
         (f"PNG is compressed at level {level}, not {ZLIB_LEVEL}", png, partial(run, png),
          partial(run, png, compression=ZLIB_LEVEL)),
         ("large PNG files are compressed at level 1", png, partial(write_image, picture, png), partial(run, png)),
-        ("large JPEG files have standard tables", jpeg, partial(write_image, picture, jpeg), partial(run, jpeg)),
+        ("large JPEG files have standard tables", jpg, partial(write_image, picture, jpg), partial(run, jpg)),
     ):  # fmt: skip
         more = sized(taken, target) / sized(left, target) - 1
         yield Gain(name, f"27 megapixels are encoded, {more:+.1%} bytes", taken, left)

@@ -14,9 +14,8 @@ from kakudai.image.vips import EXIF, ICC, XMP, libvips, one_line
 
 LARGE = 24_000_000
 """Pixels above which less is done for small files: one core compresses while the others wait, and for 48 megapixels
-that wait was a fifth of the network's own time. A PNG is compressed at level 1 instead of 2, 0.6 of the time for 1.4 of
-the bytes; a JPEG has standard Huffman tables instead of those that fit it best, a quarter of the time for 2 to 4 % more
-bytes."""
+that wait was a fifth of the network's own time. A PNG is compressed at level 1 instead of 2, and a JPEG has standard
+Huffman tables instead of those that fit it best. What that brings and costs: docs/reference/gains.md."""
 
 ROWS = 256
 """Rows converted at a time, so that no second copy of the picture in floating point exists."""
