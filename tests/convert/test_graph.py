@@ -106,6 +106,7 @@ def test_a_finished_file_says_everything() -> None:
     card = {key.removeprefix("kakudai."): value for key, value in read_metadata(data, "test").items()}
     assert card["parameters"] == str(8 * 27 + 8 + 12 * 72)
     assert float(card["macs_per_output_pixel"]) == (8 * 27 + 12 * 72) / 4
+    assert card["features"] == str(12 + 12), "of the channels that become pixels, and these"
     assert (card["border"], card["licence"], card["task"], card["multiple"]) == ("edge", "unknown", "upscale", "1")
     assert data == finish(Converted(builder.model(y), CARD | {"border": "edge"}))
 

@@ -279,6 +279,12 @@ def test_tiles_shrink_with_the_memory_that_is_free(monkeypatch) -> None:
     assert largest_tile(workers=1) == 256
 
 
+def test_a_network_with_large_layers_has_smaller_tiles() -> None:
+    assert largest_tile(workers=1, features=400) == 256
+    assert largest_tile(workers=1, features=1024, halo=4) == 181 - 8
+    assert largest_tile(workers=1, features=10**6, halo=4) == 32
+
+
 def test_a_network_in_memory_runs_and_equals_its_file(tmp_path: Path) -> None:
     torch.manual_seed(0)
     network = ECBSR(in_channels=3, blocks=1, branches=False)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import lcm, prod
+from math import ceil, lcm, prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,6 +69,7 @@ def finish(converted: Converted) -> bytes:
     card.setdefault("parameters", str(count_parameters(model)))
     if "macs_per_output_pixel" not in card:
         card["macs_per_output_pixel"] = f"{count_multiply_adds(model, scale, multiple):.1f}"
+    card.setdefault("features", str(count_features(model, multiple)))
     if card["halo"] == "none" and "pools" not in card:
         model, pools = make_pools_exact(model)
         if pools:
@@ -179,7 +180,29 @@ def count_multiply_adds(model: "onnx.ModelProto", scale: int, multiple: int = 1)
     return max(0.0, (counts[2] - 2 * counts[1] + counts[0]) / 2 / (side * scale) ** 2)
 
 
+def count_features(model: "onnx.ModelProto", multiple: int = 1) -> int:
+    """Count the numbers that the hungriest operator takes and gives for one pixel of the input, in a large picture.
+
+    Nothing is computed but shapes. 0 where the shapes cannot be inferred.
+    """
+    side = 3 * SIDE * multiple
+    sized, shapes = _with_shapes(model, side)
+    held = {tensor.name for tensor in sized.graph.initializer}
+    counts = [
+        sum(prod(shapes[name]) for name in {*node.input, *node.output} - held if shapes.get(name))
+        for node in sized.graph.node
+        if node.op_type != "Constant"
+    ]
+    return ceil(max(counts, default=0) / side**2)
+
+
 def _multiply_adds(model: "onnx.ModelProto", side: int) -> float:
+    sized, shapes = _with_shapes(model, side)
+    return float(sum(_work(node, shapes) for node in sized.graph.node))
+
+
+def _with_shapes(model: "onnx.ModelProto", side: int) -> tuple["onnx.ModelProto", dict[str, list[int]]]:
+    """Return a copy for squares of that side, and the shapes of its tensors; none where they cannot be inferred."""
     onnx = needed("onnx")
     sized = onnx.ModelProto()
     sized.CopyFrom(model)
@@ -191,7 +214,7 @@ def _multiply_adds(model: "onnx.ModelProto", side: int) -> float:
     try:
         sized = onnx.shape_inference.infer_shapes(sized, data_prop=True)
     except onnx.shape_inference.InferenceError:
-        return 0.0
+        return sized, {}
     shapes = {
         entry.name: [dim.dim_value for dim in entry.type.tensor_type.shape.dim]
         for entry in (*sized.graph.input, *sized.graph.value_info, *sized.graph.output)
@@ -200,7 +223,7 @@ def _multiply_adds(model: "onnx.ModelProto", side: int) -> float:
     for node in sized.graph.node:
         if node.op_type == "Constant" and node.attribute[0].name == "value":
             shapes[node.output[0]] = list(node.attribute[0].t.dims)
-    return float(sum(_work(node, shapes) for node in sized.graph.node))
+    return sized, shapes
 
 
 def _work(node: Any, shapes: dict[str, list[int]]) -> int:

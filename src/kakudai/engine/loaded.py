@@ -106,8 +106,11 @@ class Loaded:
         if self.model.halo is None and fits_whole(height * width):
             return whole
         workers = self.session.workers
-        most = LARGE_TILE if self.model.halo is None else 256
-        return default_tile(height, width, workers=workers, largest=largest_tile(workers, most))
+        if self.model.halo is None:
+            return default_tile(height, width, workers=workers, largest=largest_tile(workers, LARGE_TILE))
+        features = self.model.features if isinstance(self.model, Model) else 0
+        largest = largest_tile(workers, features=features, halo=self.model.halo)
+        return default_tile(height, width, workers=workers, largest=largest)
 
     def run(self, image: Pixels, tile: int, dtype: DTypeLike, run: Run) -> Pixels:
         """Enlarge a picture once, in memory: what `bands` gives in one piece."""

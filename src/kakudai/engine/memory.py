@@ -1,10 +1,15 @@
 """How large a tile may be on the memory that is free."""
 
+from math import isqrt
 from pathlib import Path
 
 BYTES_PER_PIXEL = 4096
 """Working memory of a network for one input pixel: four layers of 256 float32 features are alive at once in the
 largest."""
+
+LARGEST_LAYER = 128 << 20
+"""Bytes that the hungriest layer may take and give for one tile. ONNX Runtime holds twice as much for each worker. With
+larger tiles, getting the memory costs a short job more time than smaller halos save."""
 
 SMALLEST_TILE = 32
 """Below this a tile is mostly halo; if even this does not fit, the picture cannot be enlarged here."""
@@ -16,14 +21,20 @@ CGROUP = Path("/sys/fs/cgroup")
 """Where Linux tells a container what it may use; the rest of the machine's memory is not for it."""
 
 
-def largest_tile(workers: int, most: int = 256) -> int:
+def largest_tile(workers: int, most: int = 256, *, features: int = 0, halo: int = 0) -> int:
     """Return the largest sensible tile: `most` pixels a side, less where a quarter of the free memory would not hold
-    `workers` of them. Where nobody knows how much that is, 256.
+    `workers` of them, or a layer is very large. Where nobody knows how much memory there is, 256.
+
+    Args:
+        workers: Tiles that are done at the same time.
+        most: Pixels a side.
+        features: What the hungriest layer holds for a pixel, see `Model.features`.
+        halo: Pixels around a tile.
     """
+    if features:
+        most = min(most, isqrt(LARGEST_LAYER // (4 * features)) - 2 * halo)
     free = available_bytes()
-    if free is None:
-        return min(256, most)
-    side = int((free / 4 / workers / BYTES_PER_PIXEL) ** 0.5)
+    side = 256 if free is None else int((free / 4 / workers / BYTES_PER_PIXEL) ** 0.5)
     return max(SMALLEST_TILE, min(most, side))
 
 

@@ -68,6 +68,11 @@ class Model:
         return int(self.card["parameters"])
 
     @property
+    def features(self) -> int:
+        """Numbers that its hungriest layer takes and gives for a pixel of the input; 0 where nobody counted them."""
+        return int(self.card.get("features", 0))
+
+    @property
     def border(self) -> Literal["mirror", "edge"]:
         """How the picture goes on outside for the network: as its mirror image, or as its edge pixels."""
         return cast(Literal["mirror", "edge"], self.card.get("border", "mirror"))
