@@ -80,9 +80,12 @@ def _weights(model: "onnx.ModelProto") -> dict[str, NDArray[Any]]:
 
 
 def _matched(found: dict[str, NDArray[Any]], wanted: dict[str, tuple[int, ...]]) -> dict[str, NDArray[Any]] | None:
-    """Give every weight its name: the one that it has, or the next of the right size where names were lost."""
+    """Give every weight its name: the one that it has, or the next of the right size where names were lost.
+
+    Numbers that are left over are constants where nothing was lost; else something else was.
+    """
     named = {name.removeprefix("network."): array for name, array in found.items()}
-    rest = [array for name, array in named.items() if name not in wanted]
+    rest = [] if wanted.keys() <= named.keys() else [array for name, array in named.items() if name not in wanted]
     result: dict[str, NDArray[Any]] = {}
     for name, shape in wanted.items():
         array = named.get(name)
