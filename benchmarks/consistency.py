@@ -111,7 +111,7 @@ def main(folders: list[Path]) -> None:
     inputs = {name: partial(shrink, scale=SCALE, kernel=name) for name in ("bicubic", "lanczos", "box")}
     inputs[f"bicubic, JPEG {QUALITY}"] = damaged
     tables, rows = "", []
-    with Upscaler(SCALE, model=MODEL) as upscaler:
+    with Upscaler(SCALE, model=MODEL, precision="float32") as upscaler:
         for folder in folders:
             tables += f"| {folder.name}: input by | enlarged by | PSNR | after | shrinks back | after | largest |\n"
             tables += "|---|---|---|---|---|---|---|\n"

@@ -93,7 +93,7 @@ def measure_all(shared: Path, results: dict[str, Any], pictures: int | None, sav
             for name, kernel in wanted:
                 scores[f"{name} {kernel}"] = measure(sets[name], kernel, lambda low: imresize_matlab(low, SCALE))
             continue
-        with Upscaler(SCALE, model=method, tile="auto") as upscaler:
+        with Upscaler(SCALE, model=method, tile="auto", precision="float32") as upscaler:
             for name, kernel in wanted:
                 scores[f"{name} {kernel}"] = measure(sets[name], kernel, upscaler.upscale)
                 save()

@@ -85,7 +85,7 @@ def _outputs(method: Method, lows: list[Pixels], scale: int, threads: int | None
     if method.model is None:
         yield from map(bicubic(scale), lows)
     elif method.label.startswith("waifu2x"):
-        with Upscaler(scale, model=method.model, threads=threads) as upscaler:
+        with Upscaler(scale, model=method.model, threads=threads, precision="float32") as upscaler:
             yield from map(upscaler.upscale, lows)
     else:
         yield from _by_command(method.source, lows, scale, threads)

@@ -160,7 +160,7 @@ class Running:
         """
         assert method.model is not None
         if method.key not in self._open:
-            self._open[method.key] = Loaded.open(method.model, Machine(threads=self._threads))
+            self._open[method.key] = Loaded.open(method.model, Machine(threads=self._threads, precision="float32"))
         loaded = self._open[method.key]
         if strength is not None:
             loaded = replace(loaded, strength=strength / 100)

@@ -22,6 +22,7 @@ from kakudai.bench.wish import Wish
 from kakudai.engine.loading import load_model
 from kakudai.engine.upscaler import Upscaler
 from kakudai.errors import KakudaiError, RuntimeUnavailable, UsageError
+from kakudai.models import find_model
 from kakudai.models.catalogue import model_from_bytes
 
 VGG_7 = "models/waifu2x-json/vgg_7-ukbench-scale2.0x_model.json"
@@ -146,13 +147,22 @@ def test_subjects_are_the_family_and_whatever_is_named(tmp_path: Path) -> None:
     assert photograph(1200, 600).shape == (600, 1200, 3)
 
 
-def test_a_network_of_8_bit_numbers_is_measured_beside_the_one_that_it_replaces(monkeypatch) -> None:
+def test_short_numbers_are_measured_beside_the_network_that_they_serve(monkeypatch) -> None:
+    def measured(*, matrix_unit: bool, exact: bool) -> list[list[tuple[str, str]]]:
+        monkeypatch.setattr("kakudai.bench.subject.has_matrix_unit", lambda: matrix_unit)
+        monkeypatch.setattr("kakudai.bench.subject.adds_exactly", lambda: exact)
+        groups = find_subjects(["photo", "photo-x4"])
+        return [[(subject.source, subject.numbers) for subject in group] for group in groups]
+
     monkeypatch.setattr("kakudai.models.shipped.in_int8", lambda name: "art-x2" if name == "photo-x2" else None)
-    monkeypatch.setattr("kakudai.bench.subject.adds_exactly", lambda: True)
-    groups = find_subjects(["photo", "photo-x4"])
-    assert [[subject.source for subject in group] for group in groups] == [["photo-x2", "art-x2"], ["photo-x4"]]
-    monkeypatch.setattr("kakudai.bench.subject.adds_exactly", lambda: False)
-    assert [len(group) for group in find_subjects(["photo"])] == [1]
+    two, four = [("photo-x2", "float32")], [("photo-x4", "float32")]
+    assert measured(matrix_unit=False, exact=False) == [two, four]
+    assert measured(matrix_unit=False, exact=True) == [[*two, ("art-x2", "int8")], four]
+    assert measured(matrix_unit=True, exact=False) == [
+        [*two, ("photo-x2", "bfloat16")], [*four, ("photo-x4", "bfloat16")]
+    ]  # fmt: skip
+    short = Subject("photo-x2", find_model("photo-x2"), "bfloat16")
+    assert [short.runs_in(name) for name in ("openvino", "onnxruntime", "ncnn")] == [True, False, False]
 
 
 def test_wishes_that_make_no_sense(monkeypatch) -> None:
@@ -177,7 +187,7 @@ def test_the_estimate_grows_with_what_is_asked_for(tmp_path: Path) -> None:
     def seconds(**more: Any) -> float:
         wish = Wish((str(tmp_path / "net.onnx"),), ("onnxruntime",), **{"peers": False, **more})
         bench = Bench(wish, tmp_path, lambda _: nullcontext(lambda *_: None))
-        bench._costs[str(tmp_path / "net.onnx"), "onnxruntime"] = 1e-6
+        bench._costs[str(tmp_path / "net.onnx"), "float32", "onnxruntime"] = 1e-6
         return bench.forecast()
 
     few, many = seconds(rounds=1), seconds(rounds=3)

@@ -42,7 +42,7 @@ def test_roofs_are_counted_in_multiply_adds_for_each_runtime_that_has_one() -> N
 
 
 def test_a_runtime_that_does_not_start_has_no_roof(monkeypatch) -> None:
-    def refuse(model: Model, *, runtime: str, threads: int) -> Session:
+    def refuse(model: Model, *, runtime: str, threads: int, numbers: str) -> Session:
         if runtime == "openvino":
             raise RuntimeUnavailable("it does not start")
         return open_session(model, runtime="onnxruntime", threads=threads)

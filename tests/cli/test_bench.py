@@ -95,7 +95,7 @@ def test_a_network_that_gives_no_picture_is_a_row_and_the_others_are_measured(fo
     (folder / "bad.onnx").write_bytes(spoiled("zeros"))
     assert run([*QUICK, "-m", "bad.onnx"]) == 1
     (row, _) = capsys.readouterr().out.splitlines()
-    assert row.startswith("not measured: test with onnxruntime: the tile at (0, 0) is not the enlarged picture")
+    assert row.startswith("not measured: test with onnxruntime, float32: the tile at (0, 0) is not the enlarged")
     assert run([*QUICK, "-m", "bad.onnx", "-m", "net.onnx", "--json"]) == 1
     measured = json.loads(capsys.readouterr().out)["measured"]
     assert measured["failed"] == ["test"]

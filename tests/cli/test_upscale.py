@@ -211,7 +211,7 @@ def test_json_has_stable_keys(folder: Path, capsys) -> None:
     assert set(line) == {
         "schema", "input", "status", "output", "input_size", "output_size", "frames", "seconds",
         "network_seconds",
-        "passes", "denoising", "tile", "model", "networks", "strength", "reason", "runtime", "notes",
+        "passes", "denoising", "tile", "model", "networks", "precision", "strength", "reason", "runtime", "notes",
     }  # fmt: skip
     assert (line["schema"], line["input_size"], line["output_size"]) == (1, [30, 20], [60, 40])
 
@@ -266,7 +266,7 @@ def test_of_what_is_no_picture_only_that_is_said(folder: Path, options: list[str
         (["-m", "networks/"], "there is no model, file or folder 'networks/'"),
         (["--threads", "0"], "threads is 0"),
         (["--runtime", "caffe"], "no runtime is called 'caffe'"),
-        (["--device", "tpu"], "device 'tpu'"),
+        (["--device", "tpu"], "no device is called 'tpu'"),
         (["--format", "bmp"], "bmp"),
         (["--quality", "0"], "the quality is 0"),
         (["--depth", "11"], "the depth is 11"),

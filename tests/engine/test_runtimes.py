@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +15,9 @@ import torch
 from tests.small_models import CARD, convolutional
 
 from kakudai.engine import runtimes
-from kakudai.engine.runtimes import open_session, usable_processors
+from kakudai.engine.runtimes import Session, open_session, usable_processors
 from kakudai.engine.runtimes.onnxruntime import OnnxRuntimeSession
+from kakudai.engine.runtimes.openvino import Binding
 from kakudai.engine.runtimes.torch import TorchSession
 from kakudai.errors import ModelInvalid, RuntimeUnavailable
 from kakudai.models import Model, find_model
@@ -125,9 +128,41 @@ def test_other_failures_are_not_memory_errors(network: Model) -> None:
         TorchSession(Failing("a bug")).run(np.zeros((1, 3, 8, 8), np.float32))
 
 
+def test_the_first_run_of_openvino_is_alone_and_later_ones_are_not(network: Model, monkeypatch) -> None:
+    monkeypatch.setattr("kakudai.engine.runtimes.openvino.BINDING", Binding())
+    together = threading.Barrier(2)
+    first = threading.Lock()
+
+    class Request:
+        """Stands for a compiled network; runs after the first wait until there are two at once."""
+
+        def __init__(self) -> None:
+            self.calls = 0
+
+        def infer(self, inputs: list[np.ndarray], **_: bool) -> list[np.ndarray]:
+            self.calls += 1
+            if self.calls == 1:
+                assert first.acquire(blocking=False), "two first runs at once"
+                time.sleep(0.02)
+                first.release()
+            else:
+                together.wait(10)
+            return inputs
+
+    def work(session: Session) -> None:
+        for _ in range(3):
+            session.run(np.zeros((1, 3, 8, 8), np.float32))
+
+    sessions = [open_session(network, runtime="openvino") for _ in range(2)]
+    for session in sessions:
+        monkeypatch.setattr(session, "_request", Request())
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(work, sessions))
+
+
 @pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
 def test_two_sessions_run_from_four_threads(network: Model, runtime) -> None:
-    """Without turns, OpenVINO calls a request busy that two threads want, or hangs; a lock per session is enough."""
+    """Without turns, OpenVINO calls a request busy that two threads want, or hangs."""
     sessions = [open_session(network, runtime=runtime) for _ in range(2)]
     wrong = []
 

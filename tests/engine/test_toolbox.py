@@ -1,6 +1,7 @@
 """engine/toolbox.py: which networks a picture gets, by what was asked and by what it looks like."""
 
 import io
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,6 +15,7 @@ from kakudai.engine.upscaler import Upscaler
 from kakudai.errors import RuntimeUnavailable, UsageError
 from kakudai.image.files import read_image
 from kakudai.image.picture import Picture
+from kakudai.models import find_model
 
 
 @pytest.fixture
@@ -154,6 +156,13 @@ def test_what_is_chosen_before_is_what_is_done(family) -> None:
     assert (result.color == again.color).all()
 
 
+@pytest.fixture
+def no_matrix_unit(monkeypatch) -> None:
+    """A processor that has no bfloat16."""
+    monkeypatch.setattr(machine, "has_matrix_unit", lambda: False)
+
+
+@pytest.mark.usefixtures("no_matrix_unit")
 @pytest.mark.parametrize(
     ("precision", "runtime", "name"),
     [
@@ -201,11 +210,49 @@ def test_processors_that_compute_wrongly_with_8_bit_numbers_do_not(family, monke
     monkeypatch.setattr(machine, "PROCESSOR", tmp_path / "cpuinfo")
     assert not machine.adds_exactly()
     (tmp_path / "cpuinfo").write_text("flags\t\t: fpu avx2\n")
-    assert not machine.Machine(runtime="openvino").takes_int8
+    assert machine.Machine(runtime="openvino").numbers == "float32"
     with pytest.raises(RuntimeUnavailable, match="does not compute exactly with int8"):
         Upscaler(2, precision="int8")
     (tmp_path / "cpuinfo").write_text("flags\t\t: fpu avx2 avx_vnni\n")
-    assert machine.Machine(runtime="openvino").takes_int8
+    assert machine.Machine(runtime="openvino").numbers == "int8"
     monkeypatch.setattr(machine.platform, "machine", lambda: "aarch64")
     (tmp_path / "cpuinfo").write_text("")
-    assert machine.Machine(runtime="openvino").takes_int8
+    assert machine.Machine(runtime="openvino").numbers == "int8"
+
+
+def test_bfloat16_is_taken_where_there_is_a_matrix_unit(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(machine, "PROCESSOR", tmp_path / "cpuinfo")
+    (tmp_path / "cpuinfo").write_text("flags\t\t: fpu avx512_vnni amx_bf16\n")
+    photo, foreign = find_model("photo-x2"), replace(find_model("photo-x2"), name="theirs")
+    usual = machine.Machine("openvino")
+    assert (usual.numbers, usual.numbers_of(photo)) == ("bfloat16", "bfloat16")
+    assert usual.numbers_of(foreign) == "float32", "what nobody has measured"
+    assert machine.Machine("openvino", precision="bfloat16").numbers_of(foreign) == "bfloat16", "unless it is asked for"
+    assert usual.exact.numbers == machine.Machine("onnxruntime").numbers == "float32"
+    with pytest.raises(RuntimeUnavailable, match="bfloat16 needs a GPU, or OpenVINO and"):
+        machine.Machine("onnxruntime", precision="bfloat16")
+    (tmp_path / "cpuinfo").write_text("flags\t\t: fpu avx512_vnni\n")
+    assert usual.numbers == "int8"
+    with pytest.raises(RuntimeUnavailable, match="processor with a matrix unit"):
+        Upscaler(2, runtime="openvino", precision="bfloat16")
+
+
+@pytest.mark.skipif(not machine.has_matrix_unit(), reason="this processor has no unit for bfloat16")
+@pytest.mark.parametrize("model", ["photo-x2", "auto"])
+def test_bfloat16_gives_nearly_the_same_and_deep_pictures_exactly_the_same(model) -> None:
+    pytest.importorskip("openvino")
+    image = photograph(170)
+    with (
+        Upscaler(2, model=model, denoise=0, runtime="openvino", precision="float32") as exact,
+        Upscaler(2, model=model, denoise=0, runtime="openvino", tile=64) as tiled,
+        Upscaler(2, model=model, denoise=0, runtime="openvino", tile=0, threads=1) as whole,
+    ):
+        expected, result = exact.upscale(image), tiled.upscale(image)
+        np.testing.assert_array_equal(result, whole.upscale(image), err_msg="tiles and threads change nothing")
+        assert (result != expected).any()
+        assert np.sqrt(np.square(result.astype(float) - expected).mean()) < 0.75
+        deep = image.astype(np.uint16) * 257
+        np.testing.assert_array_equal(tiled.upscale(deep), exact.upscale(deep))
+        for upscaler, precision in ((exact, "float32"), (tiled, "bfloat16")):
+            assert upscaler.upscale_picture(Picture(image))[1].precision == precision
+        assert tiled.upscale_picture(Picture(deep))[1].precision == "float32"

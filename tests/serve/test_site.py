@@ -94,7 +94,7 @@ PICTURES: dict[str, tuple[Pixels, float]] = {
 def test_pixels_are_those_of_the_command_line(opened: Browser, name: str, tmp_path: Path) -> None:
     image, scale = PICTURES[name]
     write_image(Picture(image[..., :3], image[..., 3:]), tmp_path / "small.png")
-    kakudai.upscale(tmp_path / "small.png", tmp_path / "large.png", scale=scale)
+    kakudai.upscale(tmp_path / "small.png", tmp_path / "large.png", scale=scale, precision="float32")
     wanted = read_image(tmp_path / "large.png")
     assert wanted.alpha is not None
     start(opened, image, {"scale": scale})
@@ -191,7 +191,7 @@ def test_it_works_offline_with_threads_after_the_first_visit(site: Path, tmp_pat
         assert {model["name"] for model in known["models"]} >= {model.name for model in kakudai.list_models()}
         start(page, image, {"scale": 2})
         got, _ = result_of(page)
-        wanted = kakudai.upscale(np.ascontiguousarray(image[..., :3]), scale=2).astype(int)
+        wanted = kakudai.upscale(np.ascontiguousarray(image[..., :3]), scale=2, precision="float32").astype(int)
         assert np.abs(got[..., :3] - wanted).max() <= 1
         assert [address for address in page.requests() if not address.startswith(host.address)] in ([], ["about:blank"])
         assert complaints(page) == []

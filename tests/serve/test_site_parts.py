@@ -413,7 +413,7 @@ def done_by_the_engine(
 ) -> tuple[str | None, list[tuple[Picture, Report]]]:
     """Return why a wish cannot be fulfilled, or what became of the pictures."""
     try:
-        with Upscaler(**wish, threads=1) as upscaler:
+        with Upscaler(**wish, threads=1, precision="float32") as upscaler:
             asked = [Picture(color, alpha, Metadata(jpeg=data)) for color, alpha, data in pictures]
             return None, [upscaler.upscale_picture(picture) for picture in asked]
     except KakudaiError as error:

@@ -41,7 +41,7 @@ class Opened:
     def __init__(self, subject: Subject, runtime: RuntimeName, threads: int, stack: ExitStack) -> None:
         self.runtime, self.threads = runtime, threads
         self._subject, self._stack = subject, stack
-        self._loaded = Loaded.open(subject.model, Machine(runtime, threads))
+        self._loaded = Loaded.open(subject.model, Machine(runtime, threads, subject.numbers))
 
     def case(self, image: Pixels, tile: int | None) -> Case:
         """Prepare to run the network alone on a picture.
@@ -53,7 +53,7 @@ class Opened:
         subject, (height, width) = self._subject, image.shape[:2]
         side = max(height, width) if subject.model.halo is None else self._loaded.first_tile(height, width, tile)
         facts = Facts(
-            "network", subject.name, self._loaded.session.name, subject.model.precision, self.threads,
+            "network", subject.name, self._loaded.session.name, subject.numbers, self.threads,
             tile=side, size=f"{width}x{height}", megapixels=subject.megapixels(image), macs=subject.macs(image),
         )  # fmt: skip
         return Case(facts, Bare(self._loaded.session, tiles_of(image, self._loaded, side), self._stack))

@@ -24,6 +24,7 @@ def open_upscaler(subject: Subject, runtime: RuntimeName, threads: int, stack: E
             denoise=MIDDLING if subject.model.takes_strength else "auto",
             runtime=runtime,
             threads=threads,
+            precision=subject.numbers,
         )
     )
 
@@ -60,6 +61,6 @@ def _case(subject: Subject, upscaler: Upscaler, image: Pixels, source: Path, *, 
 
 def _facts(kind: Kind, subject: Subject, upscaler: Upscaler, image: Pixels, threads: int) -> Facts:
     return Facts(
-        kind, subject.name, upscaler.runtime, subject.model.precision, threads,
+        kind, subject.name, upscaler.runtime, subject.numbers, threads,
         size=f"{image.shape[1]}x{image.shape[0]}", megapixels=subject.megapixels(image), macs=subject.macs(image),
     )  # fmt: skip

@@ -19,6 +19,7 @@ from kakudai.bench.roof import roof_cases
 from kakudai.bench.subject import Subject, find_subjects, photograph, usual_names
 from kakudai.bench.timing import REST, Case, Facts, reason_of, time_cases
 from kakudai.bench.wish import Wish
+from kakudai.engine.machine import Numbers
 from kakudai.engine.runtimes import RuntimeName
 from kakudai.errors import KakudaiError
 from kakudai.image.files import write_image
@@ -80,7 +81,8 @@ class Bench:
         self._tiles, self._threads, self._runtimes = wish.chosen_tiles(), wish.chosen_threads(), wish.chosen_runtimes()
         self._side, self._peers, self._progress = wish.side, PEERS if wish.peers else (), progress
         self._files_everywhere = wish.files_everywhere
-        self._groups = find_subjects(wish.models or usual_names(full=wish.full))
+        groups = find_subjects(wish.models or usual_names(full=wish.full))
+        self._groups = [[subject for subject in group if any(map(subject.runs_in, self._runtimes))] for group in groups]
         self._pictures: list[tuple[Pixels, Path]] = []
         for width, height in wish.sizes:
             image, path = photograph(width, height), folder / f"{width}x{height}.jpg"
@@ -89,20 +91,24 @@ class Bench:
         self._png = folder / "small.png"
         write_image(Picture(self._pictures[0][0]), self._png)
         self.missing: dict[str, str] = {}
-        self._costs: dict[tuple[str, RuntimeName], float] = {}
+        self._costs: dict[tuple[str, Numbers, RuntimeName], float] = {}
 
     def try_all(self) -> list[list[Subject]]:
         """Let every network enlarge a piece in every runtime; return those that can, in their groups.
 
         What is wrong with the others is remembered, also a result that the engine does not let pass.
         """
-        pairs = [(subject, runtime) for group in self._groups for subject, runtime in product(group, self._runtimes)]
+        pairs = [
+            (subject, runtime)
+            for subject, runtime in product([subject for group in self._groups for subject in group], self._runtimes)
+            if subject.runs_in(runtime)
+        ]
         with self._progress("what runs") as step:
             for number, (subject, runtime) in enumerate(pairs, 1):
                 try:
-                    self._costs[subject.source, runtime] = self._cost(subject, runtime)
+                    self._costs[subject.source, subject.numbers, runtime] = self._cost(subject, runtime)
                 except Exception as error:  # whatever a runtime raises
-                    self.missing[f"{subject.model.name} with {runtime}"] = reason_of(error)
+                    self.missing[f"{subject.model.name} with {runtime}, {subject.numbers}"] = reason_of(error)
                 step(number, len(pairs))
         running = [[subject for subject in group if self._running(subject)] for group in self._groups]
         return [group for group in running if group]
@@ -117,8 +123,11 @@ class Bench:
             upscaler.upscale(piece)
             return (time.perf_counter() - started) / float(piece.shape[0] * piece.shape[1])
 
+    def _cost_of(self, subject: Subject, runtime: RuntimeName) -> float:
+        return self._costs[subject.source, subject.numbers, runtime]
+
     def _running(self, subject: Subject) -> list[RuntimeName]:
-        return [runtime for runtime in self._runtimes if (subject.source, runtime) in self._costs]
+        return [runtime for runtime in self._runtimes if (subject.source, subject.numbers, runtime) in self._costs]
 
     def _for_files(self, subject: Subject) -> list[RuntimeName]:
         """Return the runtimes in which files are measured: the first is the one that `auto` takes."""
@@ -131,13 +140,13 @@ class Bench:
         slowness = [self._threads[-1] / count for count in self._threads]
         total = 0.0
         for group in self._groups:
-            known = [self._costs[subject.source, runtime] for subject in group for runtime in self._running(subject)]
+            known = [self._cost_of(subject, runtime) for subject in group for runtime in self._running(subject)]
             for cost in known:
                 total += turns * (len(self._tiles) + 1) * sum(cost * small * slow + rest for slow in slowness)
                 total += len(self._tiles) * sum(STARTED + cost * small * slow for slow in slowness)
                 total += turns * (STARTED + cost * small + rest)
             for subject in group:
-                costs = [self._costs[subject.source, runtime] for runtime in self._for_files(subject)]
+                costs = [self._cost_of(subject, runtime) for runtime in self._for_files(subject)]
                 total += turns * (1 + len(WAYS)) * sum(FILE * cost * (small + large) + 2 * rest for cost in costs)
             if known:
                 peer = min(known) * PEER * small
@@ -148,7 +157,7 @@ class Bench:
         """Return the networks of which our engine has no time."""
         timed = {(entry.facts.name, entry.facts.precision) for block in blocks for entry in block.of("engine")}
         subjects = [subject for group in self._groups for subject in group]
-        return tuple(subject.model.name for subject in subjects if (subject.name, subject.model.precision) not in timed)
+        return tuple(subject.model.name for subject in subjects if (subject.name, subject.numbers) not in timed)
 
     def networks(self, subjects: Sequence[Subject]) -> Block:
         """Time networks alone, with all tiles and threads, beside the roofs, our engine, and other programs."""

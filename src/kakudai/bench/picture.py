@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 COLORS = {
     "kakudai": "#b5301f",
+    "kakudai, bfloat16": "#b5523b",
     "kakudai, int8": "#d98a3d",
     "the same network in another program": "#7f92a3",
     "another network or method": "#c9d2da",
@@ -88,7 +89,7 @@ def _who(entry: Timed) -> str:
     """Return a key of `COLORS`. What another network or method multiplies, nobody has counted."""
     if entry.facts.kind == "peer":
         return "the same network in another program" if entry.facts.macs else "another network or method"
-    return "kakudai, int8" if entry.facts.precision == "int8" else "kakudai"
+    return "kakudai" if entry.facts.precision == "float32" else f"kakudai, {entry.facts.precision}"
 
 
 def _label(entry: Timed) -> str:

@@ -29,6 +29,7 @@ def upscale_words(
     """
     words = ["kakudai", "upscale", str(source), "-o", str(target), "--on-exists", "overwrite"]
     words += ["-s", str(subject.model.scale), "-m", subject.source, "--runtime", runtime, "--json", "-q"]
+    words += ["--precision", subject.numbers]
     words += ["-d", str(MIDDLING)] if subject.model.takes_strength else []
     words += ["--threads", str(threads)] if threads else []
     return words + (["--tile", str(tile)] if tile else [])
@@ -64,7 +65,7 @@ def upscale_case(subject: Subject, runtime: str, image: Pixels, source: Path, th
 
     size = f"{image.shape[1]}x{image.shape[0]}"
     facts = Facts(
-        "process", subject.name, runtime, subject.model.precision, threads,
+        "process", subject.name, runtime, subject.numbers, threads,
         size=size, way="PNG to PNG", megapixels=subject.megapixels(image), macs=subject.macs(image),
     )  # fmt: skip
     return Case(facts, run)

@@ -14,7 +14,7 @@ import numpy as np
 from kakudai.bench.bare import Bare
 from kakudai.bench.product import matrix_product
 from kakudai.bench.timing import Case, Facts
-from kakudai.engine.machine import adds_exactly
+from kakudai.engine.machine import adds_exactly, has_matrix_unit
 from kakudai.engine.runtimes import RuntimeName, open_session
 from kakudai.errors import KakudaiError
 from kakudai.models import Model
@@ -30,17 +30,19 @@ def roof_cases(runtimes: Sequence[RuntimeName], threads: Sequence[int], side: in
 
     ncnn is left out: it has no general matrix product on the way of its networks.
     """
-    precisions = ["float32", "int8"] if adds_exactly() else ["float32"]
     x = np.random.default_rng(1).random((1, 1, side, side), np.float32)
-    taken: list[RuntimeName] = ["onnxruntime"]
-    taken += ["openvino"] if "openvino" in runtimes else []
+    short: list[RuntimeName] = ["openvino"] if "openvino" in runtimes else []
+    taken: dict[str, list[RuntimeName]] = {"float32": ["onnxruntime", *short]}
+    taken |= {"bfloat16": short} if has_matrix_unit() else {}
+    taken |= {"int8": ["onnxruntime", *short]} if adds_exactly() else {}
     cases = []
-    for precision in precisions:
-        model = Model(NAME, 1, 0, 1, matrix_product(side, precision), {})
-        for runtime in taken:
+    for precision, names in taken.items():
+        half = precision == "bfloat16"
+        model = Model(NAME, 1, 0, 1, matrix_product(side, "float32" if half else precision), {})
+        for runtime in names:
             for count in threads:
                 try:
-                    session = open_session(model, runtime=runtime, threads=count)
+                    session = open_session(model, runtime=runtime, threads=count, numbers=precision)
                 except KakudaiError:
                     continue
                 inputs = [x] * (REPEATED * count)

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from kakudai.data.drawn import draw_picture
 from kakudai.engine.loading import load_model
-from kakudai.engine.machine import adds_exactly
+from kakudai.engine.machine import Numbers, adds_exactly, has_matrix_unit
+from kakudai.engine.runtimes import RuntimeName
 from kakudai.image.picture import Pixels
 from kakudai.models import Model, shipped
 from kakudai.models.catalogue import is_folder, is_path
@@ -27,15 +29,21 @@ class Subject:
     Args:
         source: What -m takes.
         model: The network itself.
+        numbers: What it computes with.
     """
 
     source: str
     model: Model
+    numbers: Numbers = "float32"
 
     @property
     def name(self) -> str:
         """What to call it: a network of 8-bit numbers as the one that it does the work of."""
         return self.model.name.removesuffix(shipped.INT8)
+
+    def runs_in(self, runtime: RuntimeName) -> bool:
+        """Say whether a runtime has such numbers at all."""
+        return self.numbers != "bfloat16" or runtime == "openvino"
 
     def megapixels(self, image: Pixels) -> float:
         """Count the pixels of the result, in millions."""
@@ -59,7 +67,8 @@ def usual_names(*, full: bool) -> list[str]:
 
 
 def find_subjects(names: Sequence[str]) -> list[list[Subject]]:
-    """Open the networks of some names: for each, the one that was named, and the one that does the same in int8.
+    """Open the networks of some names: each as it is, in bfloat16 where the processor is made for that, and the one
+    that does the same in int8.
 
     Raises:
         ModelError: One cannot be found or used.
@@ -68,8 +77,13 @@ def find_subjects(names: Sequence[str]) -> list[list[Subject]]:
     for name in dict.fromkeys(names):
         source = name if is_path(name) or is_folder(name) else shipped.file_of(name)
         short = None if Path(source).suffix else shipped.in_int8(source)
-        sources = [source, short] if short and adds_exactly() else [source]
-        found.append([Subject(source, load_model(source)) for source in sources])
+        model = load_model(source)
+        group = [Subject(source, model, cast(Numbers, model.precision))]
+        if has_matrix_unit() and model.precision == "float32":
+            group.append(Subject(source, model, "bfloat16"))
+        if short and adds_exactly():
+            group.append(Subject(short, load_model(short), "int8"))
+        found.append(group)
     return found
 
 

@@ -83,7 +83,7 @@ def _peers(record: Record) -> Table:
         "other program", "our network", "runtime", "numbers", "threads", "its MP/s", "ours", "times as fast",
         "its peak MB",
     )  # fmt: skip
-    title = "Other programs, none with int8, and our engine, from array to array: how many times as fast ours is"
+    title = "Other programs, all in float32, and our engine, from array to array: how many times as fast ours is"
     return Table(title, headings, rows)
 
 

@@ -15,7 +15,7 @@ from kakudai.errors import KakudaiError
 if TYPE_CHECKING:
     from kakudai.image.formats import Format
 
-WANTED_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8")
+WANTED_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> int:
@@ -38,6 +38,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 def collect() -> dict[str, dict[str, Any]]:
     """Look around. Whatever is broken becomes a fact: this is the command for machines where others fail."""
     from kakudai import __version__
+    from kakudai.engine.machine import Machine
     from kakudai.engine.memory import available_bytes
     from kakudai.engine.runtimes import available, usable_processors
     from kakudai.models import store
@@ -50,6 +51,7 @@ def collect() -> dict[str, dict[str, Any]]:
             "processor": processor_name(),
             "processors": usable_processors(),
             "instructions": " ".join(_flags()) or "unknown",
+            "precision": f"{Machine().numbers} for pictures of 8 bits",
             "free memory": "unknown" if free is None else f"{free >> 20} MiB",
         },
         "runtimes": {

@@ -77,6 +77,7 @@ def _plan_picture(
         denoising=plan.denoising,
         model=report.model,
         networks=report.networks,
+        precision=report.precision,
         strength=report.strength,
         reason=report.reason,
         notes=(*notes, *new_notes(report, upscaler)),

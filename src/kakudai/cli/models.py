@@ -263,7 +263,8 @@ def _verify(model: "Model", folder: Path) -> list[dict[str, Any]]:
         return []
     psnr, ssim, _ = stated(model, key)
     strength = told_strength(model.scale)
-    with Upscaler(model.scale, model=model, denoise=strength) as upscaler, counting(key) as progress:
+    upscaler = Upscaler(model.scale, model=model, denoise=strength, precision="float32")
+    with upscaler, counting(key) as progress:
         methods = {model.name: upscaler.upscale}
         scores = measure_set(folder, model.scale, methods, published=True, progress=progress)
     mean = scores.mean(model.name)

@@ -38,9 +38,9 @@ Turns = Annotated[
 Runtime = Annotated[str, typer.Option(help="auto, onnxruntime, openvino or ncnn.")]
 NumberFormat = Annotated[
     str,
-    typer.Option("--precision", help="float32, int8 (8-bit numbers), or auto: int8 where the runtime gains from it."),
+    typer.Option("--precision", help="float32, bfloat16, float16, int8; auto: short ones where faster and as good."),
 ]
-Device = Annotated[str, typer.Option(help="auto or cpu.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda (an NVIDIA GPU), or auto.")]
 Threads = Annotated[int | None, typer.Option(help="Processor threads; all if not given.")]
 Format = Annotated[str | None, typer.Option(help="png, jpeg, webp, tiff, avif, gif or dzi; else the ending decides.")]
 Quality = Annotated[int | None, typer.Option(help="1 to 100, for jpeg, webp and avif.")]

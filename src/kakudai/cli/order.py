@@ -74,7 +74,7 @@ class Order:
             tile=parse_tile(self.tile),
             tta=self.tta,
             runtime=self.runtime,  # type: ignore[arg-type]  # open_session names what is accepted
-            device=self.device,
+            device=self.device,  # type: ignore[arg-type]  # likewise Machine
             threads=self.threads,
             precision=self.precision,  # type: ignore[arg-type]  # likewise Machine
         )
@@ -82,11 +82,10 @@ class Order:
     def run(self, upscaler: "Upscaler", options: "FileOptions") -> "Run":
         """Return what a manifest says of a run.
 
-        What changes no byte of a result is left out: tile, threads and device; and the limit on pixels, which only
+        What changes no byte of a result is left out: tile and threads; and the limit on pixels, which only
         decides whether there is one.
         """
         from kakudai import __version__
-        from kakudai.engine.machine import Machine
         from kakudai.jobs.fingerprint import hash_bytes
         from kakudai.jobs.lines import Run
 
@@ -98,7 +97,7 @@ class Order:
             "denoise": self.denoise,
             "tta": self.tta,
             "runtime": upscaler.runtime,
-            "int8": Machine(upscaler.runtime, precision=self.precision).takes_int8,  # type: ignore[arg-type]
+            "precision": upscaler.numbers,
             "format": options.format,
             "quality": options.quality,
             "depth": options.depth,

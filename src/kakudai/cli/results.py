@@ -91,6 +91,7 @@ class Results:
             tile=report.tile,
             model=report.model,
             networks=report.networks,
+            precision=report.precision,
             strength=report.strength,
             reason=report.reason,
             runtime=runtime,

@@ -150,7 +150,7 @@ def quality_of(model: Path, name: str, scale: int, sets: list[Path]) -> dict[str
 
     quality: dict[str, dict[str, float | str]] = {}
     for path in sets:
-        with Upscaler(scale, model=model, denoise=told_strength(scale)) as upscaler:
+        with Upscaler(scale, model=model, denoise=told_strength(scale), precision="float32") as upscaler:
             scores = measure_set(path, scale, {name: upscaler.upscale})
         mean = scores.mean(name)
         quality[f"{scores.name} x{scores.scale}"] = {

@@ -37,8 +37,7 @@ def convert_torch(data: bytes, name: str, open_network: probe.OpenNetwork) -> Co
     if layout is None:
         return spandrel_file.convert(unwrapped(tensors), name, open_network)
     network = build(layout, name)
-    channels = int(layout.arguments["in_channels"] or _channels_of(network))
-    wrapped: nn.Module = LumaInRGB(network).eval() if channels == 1 else network
+    channels, wrapped = in_rgb(network, layout)
     scale, multiple = int(network.scale), int(network.multiple)  # type: ignore[arg-type]
     planes = int(layout.arguments.get("planes", 0))
     reach: int | None = wrapped.halo  # type: ignore[assignment]  # torch knows of tensors only
@@ -62,6 +61,27 @@ def convert_torch(data: bytes, name: str, open_network: probe.OpenNetwork) -> Co
         **layout.card,
     }
     return Converted(needed("onnx").load_from_string(to_onnx(wrapped, channels=3 + planes)), card)
+
+
+def open_module(data: bytes, name: str) -> nn.Module:
+    """Make the network of a weight file that kakudai has written: it takes and gives RGB.
+
+    Raises:
+        ModelInvalid: It is damaged, or of a network that kakudai does not have.
+        RuntimeUnavailable: torch is not installed, or too old.
+    """
+    tensors, plain = read_tensors(data, name)
+    check_finite(tensors, name)
+    layout = recognise(tensors, plain, name)
+    if layout is None:
+        raise ModelInvalid(f"{name} is of no network that kakudai has", "see: kakudai networks")
+    return in_rgb(build(layout, name), layout)[1]
+
+
+def in_rgb(network: nn.Module, layout: Layout) -> tuple[int, nn.Module]:
+    """Return how many channels a network takes, and what takes and gives RGB."""
+    channels = int(layout.arguments["in_channels"] or _channels_of(network))
+    return channels, LumaInRGB(network).eval() if channels == 1 else network
 
 
 def check_finite(tensors: Tensors, name: str) -> None:

@@ -170,7 +170,7 @@ class Costs:
 
     def __init__(self, shop: Workshop) -> None:
         self._shop = shop
-        self._paces: dict[tuple[str, int], float] = {}
+        self._paces: dict[tuple[str, str, int], float] = {}
 
     def of(self, picture: Picture, plan: Plan, tools: Tools, entry: Format, options: "FileOptions") -> Estimate:
         """Estimate what a picture costs that is not begun."""
@@ -186,7 +186,7 @@ class Costs:
 
     def _pace(self, loaded: Loaded, picture: Picture) -> float:
         """Return the seconds for a pixel of what a network is given, found with the middle of a picture."""
-        key = (str(getattr(loaded.model, "name", id(loaded.model))), loaded.session.workers)
+        key = (str(getattr(loaded.model, "name", id(loaded.model))), loaded.numbers, loaded.session.workers)
         if key not in self._paces:
             tile = min(256, self._shop.tile or 256)
             height, width = min(tile, picture.height), min(tile * loaded.session.workers, picture.width)

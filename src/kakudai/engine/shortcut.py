@@ -5,6 +5,7 @@ from typing import Literal, overload
 
 from kakudai.engine.batch import upscale_file
 from kakudai.engine.job import FileResult
+from kakudai.engine.machine import Precision
 from kakudai.engine.runtimes import RuntimeName
 from kakudai.engine.upscaler import Upscaler
 from kakudai.errors import UsageError
@@ -15,11 +16,13 @@ from kakudai.image.picture import Pixels
 def upscale(
     source: Pixels, target: None = None, *, scale: float = 2, model: str | PathLike[str] = "auto",
     denoise: int | Literal["auto"] = "auto", tta: int = 1, runtime: RuntimeName = "auto", threads: int | None = None,
+    precision: Precision = "auto",
 ) -> Pixels: ...  # fmt: skip
 @overload
 def upscale(
     source: str | PathLike[str], target: str | PathLike[str], *, scale: float = 2, model: str | PathLike[str] = "auto",
     denoise: int | Literal["auto"] = "auto", tta: int = 1, runtime: RuntimeName = "auto", threads: int | None = None,
+    precision: Precision = "auto",
 ) -> FileResult: ...  # fmt: skip
 def upscale(
     source: Pixels | str | PathLike[str],
@@ -31,6 +34,7 @@ def upscale(
     tta: int = 1,
     runtime: RuntimeName = "auto",
     threads: int | None = None,
+    precision: Precision = "auto",
 ) -> Pixels | FileResult:
     """Enlarge one picture, an array or a file. For several pictures an `Upscaler` loads the model once.
 
@@ -45,11 +49,14 @@ def upscale(
         tta: The result is the mean over this many ways to lay the picture: 1, 2, 4 or 8.
         runtime: "auto", "onnxruntime", "openvino" or "ncnn".
         threads: Processor threads; None uses all that this process may.
+        precision: "auto", "float32", "bfloat16", "float16" or "int8", see `Upscaler`.
 
     Raises:
         KakudaiError: See `kakudai.errors`.
     """
-    with Upscaler(scale, model=model, denoise=denoise, tta=tta, runtime=runtime, threads=threads) as upscaler:
+    with Upscaler(
+        scale, model=model, denoise=denoise, tta=tta, runtime=runtime, threads=threads, precision=precision
+    ) as upscaler:
         if not isinstance(source, str | PathLike):
             return upscaler.upscale(source)
         if target is None:

@@ -7,6 +7,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TypeAlias
 
+import numpy as np
+
 from kakudai.engine.choice import Choice, choose
 from kakudai.engine.loaded import Loaded, Network
 from kakudai.engine.loading import load_model
@@ -52,7 +54,7 @@ class Toolbox:
 
     def __init__(self, model: Named, wish: Wish, machine: Machine) -> None:
         self._wish, self._machine = wish, machine
-        self._open: dict[str, Loaded] = {}
+        self._open: dict[tuple[str, Machine], Loaded] = {}
         self._opening = threading.Lock()
         self._styles: tuple[Style, ...] = ()
         self._grade: Grade = ""
@@ -69,7 +71,7 @@ class Toolbox:
         else:
             loaded = load_model(self._exactly(model)) if isinstance(model, str | PathLike) else model
             self._model = Loaded.open(loaded, machine)
-        self.usual = self._tools(self._default(), wish.scale or 2.0)
+        self.usual = self._tools(self._default(), wish.scale or 2.0, machine)
 
     @property
     def looks(self) -> bool:
@@ -88,12 +90,13 @@ class Toolbox:
             picture: The picture.
             ratio: Output pixels per input pixel.
         """
+        machine = self._machine if picture.color.dtype == np.uint8 else self._machine.exact
         if not self.looks:
-            return Chosen(self._tools(self._default(), ratio))
+            return Chosen(self._tools(self._default(), ratio, machine))
         choice = choose(
             picture, self._styles or self._own_style, None if self._wish.denoise == "auto" else self._wish.denoise
         )
-        return Chosen(self._tools(choice, ratio), choice)
+        return Chosen(self._tools(choice, ratio, machine), choice)
 
     def contents(self) -> Iterator[tuple[str, bytes]]:
         """Yield names and bytes of all networks that a picture may be given."""
@@ -120,15 +123,19 @@ class Toolbox:
         strength = 0 if self._wish.denoise == "auto" else self._wish.denoise
         return Choice(self._styles[0] if self._styles else "photo", strength, "")
 
-    def _tools(self, choice: Choice, ratio: float) -> Tools:
+    def _tools(self, choice: Choice, ratio: float, machine: Machine) -> Tools:
         if self._styles:
-            return self._shipped(choice, ratio)
+            return self._shipped(choice, ratio, machine)
         if self._family is not None:
-            return of_family(self._family, replace(self._wish, denoise=choice.strength), self._opened_file)
+            wish = replace(self._wish, denoise=choice.strength)
+            return of_family(self._family, wish, lambda path: self._opened(str(path), machine))
         assert self._model is not None
-        return of_model(self._model, self._wish, choice.strength)
+        loaded, model = self._model, self._model.model
+        if isinstance(model, Model) and machine.numbers_of(model) != loaded.numbers:
+            loaded = self._opened_as(model.name, model, machine)
+        return of_model(loaded, self._wish, choice.strength)
 
-    def _shipped(self, choice: Choice, ratio: float) -> Tools:
+    def _shipped(self, choice: Choice, ratio: float, machine: Machine) -> Tools:
         """Choose of the shipped family."""
         style, strength = choice.style, choice.strength
         if strength and self._wish.denoise != "auto" and not shipped.restores(style):
@@ -138,13 +145,13 @@ class Toolbox:
             )
         picked = shipped.pick(style, ratio, restore=strength > 0, grade=self._grade)
         names = [name for name in (picked.enlarging, picked.denoising, picked.combined) if name]
-        files = {name: shipped.in_int8(name) or name if self._machine.takes_int8 else name for name in names}
+        files = {name: shipped.in_int8(name) or name if machine.numbers == "int8" else name for name in names}
         asked = [name for name in names if files[name] == name and self._machine.precision == "int8"]
         lacking = tuple(f"there is no int8 network for {name}: it runs in float32" for name in asked)
         return Tools(
-            self._opened(files[picked.enlarging]),
-            self._opened(files[picked.denoising], strength) if picked.denoising else None,
-            self._opened(files[picked.combined], strength) if picked.combined else None,
+            self._opened(files[picked.enlarging], machine),
+            self._opened(files[picked.denoising], machine, strength) if picked.denoising else None,
+            self._opened(files[picked.combined], machine, strength) if picked.combined else None,
             strength,
             notes=(*picked.notes, *lacking),
         )
@@ -163,13 +170,13 @@ class Toolbox:
             raise UsageError(f"there is no int8 network for {model}", hint)
         return same
 
-    def _opened(self, name: str, strength: int | None = None) -> Loaded:
-        """Open a network once, by its name or path, and tell it a strength."""
-        with self._opening:
-            if name not in self._open:
-                self._open[name] = Loaded.open(load_model(name), self._machine)
-            loaded = self._open[name]
+    def _opened(self, name: str, machine: Machine, strength: int | None = None) -> Loaded:
+        """Open a network once for a machine, by its name or path, and tell it a strength."""
+        loaded = self._opened_as(name, None, machine)
         return loaded if strength is None else replace(loaded, strength=strength / 100)
 
-    def _opened_file(self, path: Path) -> Loaded:
-        return self._opened(str(path))
+    def _opened_as(self, name: str, model: Model | None, machine: Machine) -> Loaded:
+        with self._opening:
+            if (name, machine) not in self._open:
+                self._open[name, machine] = Loaded.open(model or load_model(name), machine)
+            return self._open[name, machine]

@@ -14,7 +14,7 @@ from kakudai.engine.enlarging import Enlarging
 from kakudai.engine.ensemble import turns_for
 from kakudai.engine.estimate import Costs, Estimate
 from kakudai.engine.loaded import Network
-from kakudai.engine.machine import Machine, Precision
+from kakudai.engine.machine import Device, Machine, Numbers, Precision
 from kakudai.engine.memory import SMALLEST_TILE
 from kakudai.engine.plan import Plan, Size, make_plan
 from kakudai.engine.recall import Recall
@@ -22,7 +22,7 @@ from kakudai.engine.runtimes import RuntimeName, usable_processors
 from kakudai.engine.toolbox import Chosen, Toolbox
 from kakudai.engine.tools import Wish, network_name
 from kakudai.engine.work import Workshop
-from kakudai.errors import RuntimeUnavailable, UsageError
+from kakudai.errors import UsageError
 from kakudai.image.files import read_image
 from kakudai.image.formats import Format
 from kakudai.image.picture import Metadata, Picture, Pixels
@@ -46,6 +46,7 @@ class Report:
         strength: Of the denoising that was done, 0 to 100.
         reason: Why these, in a few words, where the picture decided: "photograph, JPEG quality 61, 4:2:0".
         notes: What the user should know about the choice, one sentence each.
+        precision: What the networks compute with: float32, bfloat16 or int8.
     """
 
     plan: Plan
@@ -56,6 +57,7 @@ class Report:
     strength: int = 0
     reason: str = ""
     notes: tuple[str, ...] = ()
+    precision: str = "float32"
 
     def after(self, enlarging: Enlarging) -> "Report":
         """Add what is known when it is done."""
@@ -89,14 +91,15 @@ class Upscaler:
             nothing but time and memory.
         tta: The result is the mean over this many ways to lay the picture: 1, 2, 4 or 8. Costs as many times the time.
         runtime: "auto", "onnxruntime", "openvino" or "ncnn".
-        device: "auto" or "cpu".
+        device: "cpu", "cuda" for an NVIDIA GPU, or "auto", which takes a GPU that torch or ONNX Runtime can use.
         threads: Processor threads; None uses all that this process may.
-        precision: "float32", "int8", or "auto", which takes networks of 8-bit numbers where the runtime gains from
-            them: docs/reference/int8.md.
+        precision: "float32", "bfloat16", "float16" or "int8"; "auto" takes what is faster on this machine and as good
+            (docs/reference/precision.md), and float32 for pictures of more than 8 bits.
 
     Attributes:
         size: What is wished for.
         threads: Processor threads that are used.
+        numbers: What shipped networks compute with, for pictures of 8 bits.
 
     Raises:
         UsageError: An argument is out of range.
@@ -117,7 +120,7 @@ class Upscaler:
         tile: int | Literal["auto"] = "auto",
         tta: int = 1,
         runtime: RuntimeName = "auto",
-        device: str = "auto",
+        device: Device = "auto",
         threads: int | None = None,
         precision: Precision = "auto",
     ) -> None:
@@ -129,11 +132,11 @@ class Upscaler:
             )
         if threads is not None and threads < 1:
             raise UsageError(f"threads is {threads}", "accepted are whole numbers from 1")
-        if device not in ("auto", "cpu"):
-            raise RuntimeUnavailable(f"device {device!r} is not supported", "accepted are auto and cpu")
         self.threads = threads or usable_processors()
         turns = turns_for(tta)
-        self._box = Toolbox(model, Wish(scale, denoise, style), Machine(runtime, threads, precision))
+        machine = Machine(runtime, threads, precision, device)
+        self.numbers: Numbers = machine.numbers
+        self._box = Toolbox(model, Wish(scale, denoise, style), machine)
         workers = max(loaded.session.workers for loaded in self._box.usual.all)
         pool = ThreadPoolExecutor(max(workers, self.threads), thread_name_prefix="kakudai-tile")
         self._shop = Workshop(None if tile == "auto" else tile, turns, pool)
@@ -194,8 +197,11 @@ class Upscaler:
         plan = make_plan(height, width, self.size, chosen.tools.means)
         tools, choice = chosen.tools, chosen.choice
         networks = tuple(network_name(loaded) for loaded in tools.steps(plan))
-        strength = tools.strength if plan.denoising != "no" else 0
-        return Report(plan, 0, 0.0, tools.label(plan), networks, strength, choice.reason if choice else "", tools.notes)
+        precision = ", ".join(dict.fromkeys(loaded.numbers for loaded in tools.steps(plan)))
+        return Report(
+            plan, 0, 0.0, tools.label(plan), networks, tools.strength if plan.denoising != "no" else 0,
+            choice.reason if choice else "", tools.notes, precision or "float32",
+        )  # fmt: skip
 
     def upscale(self, image: Pixels) -> Pixels:
         """Enlarge pixels.

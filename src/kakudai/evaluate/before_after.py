@@ -82,7 +82,7 @@ def compare_picture(path: Path, runs: Sequence[Run], scale: int, title: str | No
         if run.model is None or run.model.scale != scale:
             continue
         try:
-            with Upscaler(scale, model=run.model) as upscaler:
+            with Upscaler(scale, model=run.model, precision="float32") as upscaler:
                 images.append((run.name, upscaler.upscale(low)))
         except WrongResult as error:
             notes.append(f"{run.name} is not shown: {error.message}.")

@@ -106,7 +106,7 @@ def compare(task: Comparison, counting: Counting = silently) -> dict[str, Any]:
     facts: dict[str, Any] = {}
     for method in task.methods:
         scale = method.chosen.model.scale
-        with Upscaler(scale, model=method.chosen.model, runtime=method.wanted) as upscaler:
+        with Upscaler(scale, model=method.chosen.model, runtime=method.wanted, precision="float32") as upscaler:
             for folder, scores in sets:
                 if scores.scale == scale:
                     title = f"{method.label} on {scores.name}"

@@ -112,7 +112,7 @@ def run(source: str, runtime: Any, low: Pixels) -> dict[str, Any]:
 
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     model = load_model(source)
-    with Upscaler(model.scale, model=model, runtime=runtime) as upscaler:
+    with Upscaler(model.scale, model=model, runtime=runtime, precision="float32") as upscaler:
         loaded = peak_memory()
         output = upscaler.upscale(low)
         seconds: list[float] = []

@@ -111,7 +111,7 @@ def _candidate(wanted: Wanted, scale: float, picture: Picture, stack: ExitStack)
     """Open a model, to be closed by the stack, and let it choose."""
     strength: int | Literal["auto"] = "auto" if wanted.strength is None else wanted.strength
     try:
-        upscaler = stack.enter_context(Upscaler(scale, model=wanted.model, denoise=strength))
+        upscaler = stack.enter_context(Upscaler(scale, model=wanted.model, denoise=strength, precision="float32"))
         chosen = upscaler.choose(picture)
     except (UsageError, ModelNotFound) as error:
         if "--denoise" not in error.hint:

@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 """Where Linux tells a container how much processor time it may use per period."""
 
+DRIVERS = (Path("/dev/nvidiactl"), Path("C:/Windows/System32/nvcuda.dll"))
+"""What is there where NVIDIA's driver is: no package that knows of GPUs is loaded without."""
+
 EXTRAS = {"openvino": "kakudai[openvino]", "ncnn": "kakudai[convert]"}
 """Runtime -> what installs it, where that is not its own name."""
 
@@ -94,38 +97,68 @@ def available() -> list[Found]:
         Found("openvino", openvino, why),
         Found("onnxruntime", _version("onnxruntime"), "runs everywhere"),
         Found("ncnn", _version("ncnn"), "only when it is asked for"),
-        Found("torch", _version("torch"), "only for networks in memory"),
+        Found("torch", _version("torch"), "for NVIDIA GPUs, and for networks in memory"),
     ]
     return found if takes_openvino else [found[1], found[0], *found[2:]]
 
 
-def open_session(model: Model, *, runtime: RuntimeName = "auto", threads: int | None = None) -> Session:
+def open_session(
+    model: Model,
+    *,
+    runtime: RuntimeName = "auto",
+    threads: int | None = None,
+    numbers: str = "float32",
+    gpu: bool = False,
+) -> Session:
     """Load a model.
 
     Args:
         runtime: "auto" takes OpenVINO where it is installed, starts, and the processor is x86, else ONNX Runtime. It
             takes ONNX Runtime for networks that average over the whole picture, for no other can do so with tiles.
+            On a GPU it takes torch for networks that kakudai has, and ONNX Runtime for all others.
         threads: Processor threads; None uses all that this process may.
+        numbers: What convolutions compute with: "bfloat16" for OpenVINO, it and "float16" for torch on a GPU. Runtimes
+            that cannot compute with them take float32.
+        gpu: Run it on an NVIDIA GPU.
 
     Raises:
         UsageError: No runtime has that name.
-        RuntimeUnavailable: It is not installed, or does not start.
+        RuntimeUnavailable: It is not installed, or does not start, or not on a GPU.
         ModelInvalid: It refuses the model.
     """
     if runtime not in get_args(RuntimeName):
         raise UsageError(f"no runtime is called {runtime!r}", f"accepted are {', '.join(get_args(RuntimeName))}")
     threads = threads or usable_processors()
+    if gpu:
+        return _open_on_gpu(model, runtime, threads, numbers)
+    words = {"bfloat16": True} if numbers == "bfloat16" else {}
     if runtime == "auto" and model.pools is None and available()[0].name == "openvino":
         try:
-            return _open("openvino", model, threads)
+            return _open("openvino", model, threads=threads, **words)
         except (RuntimeUnavailable, ModelInvalid) as error:
-            session = _open("onnxruntime", model, threads)
+            session = _open("onnxruntime", model, threads=threads)
             logger.warning("OpenVINO is installed and cannot be used, so ONNX Runtime is: %s", error.message)
             return session
-    return _open("onnxruntime" if runtime == "auto" else runtime, model, threads)
+    if runtime == "openvino":
+        return _open(runtime, model, threads=threads, **words)
+    return _open("onnxruntime" if runtime == "auto" else runtime, model, threads=threads)
 
 
-def _open(name: str, model: Model, threads: int) -> Session:
+def _open_on_gpu(model: Model, runtime: RuntimeName, threads: int, numbers: str) -> Session:
+    """Load a model on a GPU: with torch if nothing else was named, and ONNX Runtime where that cannot."""
+    if runtime not in ("auto", "onnxruntime"):
+        raise RuntimeUnavailable(f"{runtime} runs on no GPU here", "use --runtime auto or onnxruntime, or --device cpu")
+    if runtime == "auto" and model.pools is None:
+        try:
+            return _open("torch", model, numbers=numbers)
+        except (RuntimeUnavailable, ModelInvalid) as error:
+            if not _uses_gpu("onnxruntime"):
+                raise
+            logger.info("torch does not run it on the GPU: %s", error.message)
+    return _open("onnxruntime", model, threads=threads, gpu=True)
+
+
+def _open(name: str, model: Model, **words: Any) -> Session:
     extra = EXTRAS.get(name, name)
     if _version(name) is None:
         raise RuntimeUnavailable(f"{name} is not installed", f"pip install '{extra}', or use --runtime auto")
@@ -136,8 +169,25 @@ def _open(name: str, model: Model, threads: int) -> Session:
         raise RuntimeUnavailable(
             f"{name} is installed and does not start: {reason}", f"pip install --force-reinstall '{extra}'"
         ) from error
-    session: Session = module.open_model(model, threads=threads)
+    session: Session = module.open_model(model, **words)
     return session
+
+
+def has_gpu() -> bool:
+    """Say whether there is an NVIDIA GPU that a runtime which is installed can use; asks them only if there is one."""
+    return any(path.exists() for path in DRIVERS) and any(map(_uses_gpu, ("torch", "onnxruntime")))
+
+
+@cache
+def _uses_gpu(name: str) -> bool:
+    """Say whether a runtime can use a GPU; importing torch takes seconds."""
+    if _version(name) is None:
+        return False
+    try:
+        found: bool = import_module(f"{__name__}.{name}").has_gpu()
+    except (ImportError, OSError):
+        return False
+    return found
 
 
 def usable_processors() -> int:
