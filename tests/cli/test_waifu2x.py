@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from tests.shipped_family import ship
 
 from kakudai.cli.main import run
 from kakudai.cli.waifu2x import Order, make_order, parse_tile_size, understood
+from kakudai.engine.upscaler import Upscaler
 from kakudai.errors import UsageError
 from kakudai.image.files import read_image, write_image
 from kakudai.image.picture import Picture
@@ -124,11 +126,34 @@ def test_two_pictures_never_get_one_name(folder: Path, capsys) -> None:
 
 
 @pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        ("", ("auto", "auto")),
+        ("-g 0", ("auto", "auto")),
+        ("-g -1", ("cpu", "auto")),
+        ("--disable-amp", ("auto", "float32")),
+    ],
+)
+def test_the_device_and_its_numbers_can_be_named(monkeypatch, words: str, asked: tuple[str, str]) -> None:
+    seen = []
+
+    class Noted(Upscaler):
+        def __init__(self, *given: Any, **named: Any) -> None:
+            seen.append((named["device"], named["precision"]))
+            super().__init__(*given, **named)
+
+    monkeypatch.setattr("kakudai.engine.upscaler.Upscaler", Noted)
+    assert run(["waifu2x", "-i", "a.png", "-o", "out.png", *words.split()]) == 0
+    assert seen == [asked]
+
+
+@pytest.mark.usefixtures("folder")
 def test_options_without_meaning_are_named(capsys) -> None:
-    words = "-g 1 -j 2:2:2 -v -y --batch-size 8 --image-lib wand --disable-amp -force_cudnn 1"
+    words = "-g 1 -j 2:2:2 -v -y --batch-size 8 --image-lib wand -force_cudnn 1"
     assert run(["waifu2x", "-i", "a.png", "-o", "out.png", *words.split()]) == 0
     said = capsys.readouterr().err
-    for word in ("-g", "-j", "-v", "-y", "--batch-size", "--image-lib", "--disable-amp", "-force_cudnn"):
+    for word in ("-g", "-j", "-v", "-y", "--batch-size", "--image-lib", "-force_cudnn"):
         assert f"note: {word} means nothing here: " in said
     assert run(["waifu2x", "-i", "a.png", "-o", "out.png", "-g", "-1"]) == 0
     assert "means nothing" not in capsys.readouterr().err

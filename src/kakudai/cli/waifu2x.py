@@ -33,12 +33,11 @@ DEFAULT_FOLDER = "models-cunet"
 """Where waifu2x-ncnn-vulkan looks for networks unless it is told."""
 
 WHY = {
-    "-g": "pictures are enlarged by the processor",
+    "-g": "the first GPU is used where there is one, else the processor",
     "-j": "reading, enlarging and writing always overlap; --threads says how many processors are used",
     "--batch-size": "tiles run side by side",
     "--image-lib": "all formats keep their depth",
-    "--disable-amp": "all is computed in float32",
-    "-force_cudnn": "pictures are enlarged by the processor",
+    "-force_cudnn": "cuDNN is used where a GPU is",
     "-y": "files that are there are overwritten anyway",
     "-v": "every picture is told anyway",
 }
@@ -127,11 +126,13 @@ def waifu2x(
     resume: Annotated[bool, typer.Option("--resume", help="Skip what is there already.")] = False,
     listed: Annotated[str | None, typer.Option("-l", help="File with the path of a picture in each line.")] = None,
     threads: Annotated[int | None, typer.Option("--thread", "--threads", help="Processor threads.")] = None,
-    gpu: Annotated[str | None, typer.Option("-g", "--gpu", help="Taken, and without meaning.")] = None,
+    gpu: Annotated[
+        str | None, typer.Option("-g", "--gpu", help="-1 for the processor; else a GPU, if there is one.")
+    ] = None,
     jobs: Annotated[str | None, typer.Option("-j", help="Taken, and without meaning.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Taken, and without meaning.")] = None,
     image_lib: Annotated[str | None, typer.Option(help="Taken, and without meaning.")] = None,
-    disable_amp: Annotated[bool, typer.Option("--disable-amp", help="Taken, and without meaning.")] = False,
+    disable_amp: Annotated[bool, typer.Option("--disable-amp", help="Compute in float32.")] = False,
     force_cudnn: Annotated[bool, typer.Option("--force-cudnn", help="Taken, and without meaning.")] = False,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Taken, and without meaning.")] = False,
     verbose: Annotated[bool, typer.Option("-v", help="Taken, and without meaning.")] = False,
@@ -163,13 +164,14 @@ def waifu2x(
     check_options(options, "overwrite", as_json=False, output=None)
     with Upscaler(
         order.scale, model=order.model, denoise=order.denoise, style=style, tile=parse_tile_size(tile_size),
+        device="cpu" if gpu == "-1" else "auto", precision="float32" if disable_amp else "auto",
         tta=tta_level if tta else 1, threads=threads,
     ) as upscaler:  # fmt: skip
         results = Results(as_json=False, quiet=False)
         batch = Batch(upscaler, options, results, fail_fast=False)
         meaningless = {
             "-g": gpu not in (None, "-1"), "-j": jobs, "--batch-size": batch_size, "--image-lib": image_lib,
-            "--disable-amp": disable_amp, "-force_cudnn": force_cudnn, "-y": yes, "-v": verbose,
+            "-force_cudnn": force_cudnn, "-y": yes, "-v": verbose,
         }  # fmt: skip
         results.note([*order.notes, *upscaler.notes])
         results.note(f"{word} means nothing here: {WHY[word]}" for word, given in meaningless.items() if given)

@@ -32,6 +32,7 @@ What differs from the paper:
 
 import copy
 import math
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -114,9 +115,13 @@ class ECBSR(nn.Module):
         return functional.pixel_shuffle(self.tail(features) + anchor, self.scale * self.unshuffle)
 
     def merged(self) -> "ECBSR":
-        """Return the same network with every block as one plain 3x3 convolution."""
+        """Return the same network with every block as one plain 3x3 convolution, and scales of channels in these."""
         if not isinstance(self.head, EdgeOrientedConvolution):
-            return copy.deepcopy(self)
+            same = copy.deepcopy(self)
+            for before, after in pairwise([same.head, *same.body]):
+                if isinstance(after, Int8Convolution):
+                    after.absorb(before)
+            return same
         plain = ECBSR(
             scale=self.scale,
             in_channels=self.head.in_channels // self.unshuffle**2 - self.planes,
