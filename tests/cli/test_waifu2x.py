@@ -126,21 +126,13 @@ def test_two_pictures_never_get_one_name(folder: Path, capsys) -> None:
 
 
 @pytest.mark.usefixtures("folder")
-@pytest.mark.parametrize(
-    ("words", "asked"),
-    [
-        ("", ("auto", "auto")),
-        ("-g 0", ("auto", "auto")),
-        ("-g -1", ("cpu", "auto")),
-        ("--disable-amp", ("auto", "float32")),
-    ],
-)
-def test_the_device_and_its_numbers_can_be_named(monkeypatch, words: str, asked: tuple[str, str]) -> None:
+@pytest.mark.parametrize(("words", "asked"), [("", "auto"), ("--disable-amp", "float32")])
+def test_short_numbers_can_be_refused(monkeypatch, words: str, asked: str) -> None:
     seen = []
 
     class Noted(Upscaler):
         def __init__(self, *given: Any, **named: Any) -> None:
-            seen.append((named["device"], named["precision"]))
+            seen.append(named["precision"])
             super().__init__(*given, **named)
 
     monkeypatch.setattr("kakudai.engine.upscaler.Upscaler", Noted)

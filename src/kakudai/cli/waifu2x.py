@@ -33,7 +33,7 @@ DEFAULT_FOLDER = "models-cunet"
 """Where waifu2x-ncnn-vulkan looks for networks unless it is told."""
 
 WHY = {
-    "-g": "the first GPU is used where there is one, else the processor",
+    "-g": "pictures are enlarged by the processor; kakudai upscale --device cuda takes the first GPU",
     "-j": "reading, enlarging and writing always overlap; --threads says how many processors are used",
     "--batch-size": "tiles run side by side",
     "--image-lib": "all formats keep their depth",
@@ -126,9 +126,7 @@ def waifu2x(
     resume: Annotated[bool, typer.Option("--resume", help="Skip what is there already.")] = False,
     listed: Annotated[str | None, typer.Option("-l", help="File with the path of a picture in each line.")] = None,
     threads: Annotated[int | None, typer.Option("--thread", "--threads", help="Processor threads.")] = None,
-    gpu: Annotated[
-        str | None, typer.Option("-g", "--gpu", help="-1 for the processor; else a GPU, if there is one.")
-    ] = None,
+    gpu: Annotated[str | None, typer.Option("-g", "--gpu", help="Taken, and without meaning.")] = None,
     jobs: Annotated[str | None, typer.Option("-j", help="Taken, and without meaning.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Taken, and without meaning.")] = None,
     image_lib: Annotated[str | None, typer.Option(help="Taken, and without meaning.")] = None,
@@ -164,7 +162,7 @@ def waifu2x(
     check_options(options, "overwrite", as_json=False, output=None)
     with Upscaler(
         order.scale, model=order.model, denoise=order.denoise, style=style, tile=parse_tile_size(tile_size),
-        device="cpu" if gpu == "-1" else "auto", precision="float32" if disable_amp else "auto",
+        precision="float32" if disable_amp else "auto",
         tta=tta_level if tta else 1, threads=threads,
     ) as upscaler:  # fmt: skip
         results = Results(as_json=False, quiet=False)

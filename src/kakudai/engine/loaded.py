@@ -1,9 +1,8 @@
 """A network that is loaded, and one run of it over a picture: in tiles, in one piece, or in tiles that are blended."""
 
-import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -17,14 +16,14 @@ from kakudai.engine.passes import Pass, Progress
 from kakudai.engine.pooled import Statistics, share
 from kakudai.engine.runtimes import Session, StagedSession, open_session
 from kakudai.engine.tiles import default_tile
-from kakudai.errors import ModelInvalid, RuntimeUnavailable
 from kakudai.image.picture import Pixels
 from kakudai.image.resize import Border
 from kakudai.image.spool import together
 from kakudai.models import Model
 from kakudai.models.pools import Pools
 
-logger = logging.getLogger(__name__)
+ABLE = {"float16": ("torch",), "bfloat16": ("torch", "openvino")}
+"""Numbers -> runtimes that compute with them; others take float32 instead."""
 
 UNLIMITED_MARGIN = 32
 """Pixels around a picture, or around what a tile shows, for networks that look at all they are given."""
@@ -79,7 +78,12 @@ class Loaded:
         if isinstance(model, Model):
             if model.precision == "int8":
                 check_int8()
-            return _opened(model, machine)
+            numbers = machine.numbers_of(model)
+            session = open_session(
+                model, runtime=machine.runtime, threads=machine.threads, numbers=numbers, gpu=machine.on_gpu
+            )
+            able = ABLE.get(numbers)
+            return cls(model, session, numbers if able is None or session.name in able else "float32")
         from kakudai.engine.runtimes.torch import TorchSession
 
         return cls(model, TorchSession(model))  # type: ignore[arg-type]
@@ -198,23 +202,6 @@ class Told:
         """See `Session.run`."""
         plane = np.full_like(x[:, :1], self._strength)
         return self._session.run(np.concatenate([x, plane], axis=1))
-
-
-def _opened(model: Model, machine: Machine) -> Loaded:
-    """Open a file, on the processor where a GPU that nobody asked for does not take it."""
-    numbers = machine.numbers_of(model)
-    if machine.on_gpu:
-        try:
-            session = open_session(model, runtime=machine.runtime, threads=machine.threads, numbers=numbers, gpu=True)
-        except (RuntimeUnavailable, ModelInvalid) as error:
-            if machine.device == "cuda":
-                raise
-            logger.warning("%s does not run on the GPU, so it runs on the processor: %s", model.name, error.message)
-            return _opened(model, replace(machine, device="cpu"))
-    else:
-        session = open_session(model, runtime=machine.runtime, threads=machine.threads, numbers=numbers)
-    able = {"float16": ("torch",), "bfloat16": ("torch", "openvino")}.get(numbers)
-    return Loaded(model, session, numbers if able is None or session.name in able else "float32")
 
 
 def _careful(model: Model) -> Session:

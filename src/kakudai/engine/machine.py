@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias, get_args
 from kakudai.engine.runtimes import RuntimeName, available, has_gpu
 from kakudai.errors import RuntimeUnavailable, UsageError
 from kakudai.models import Model
-from kakudai.models.shipped import is_shipped
+from kakudai.models.shipped import is_shipped, ships_int8
 
 Numbers: TypeAlias = Literal["float32", "bfloat16", "float16", "int8"]
 
@@ -22,6 +22,9 @@ DOT_PRODUCTS = {"avx512_vnni", "avx_vnni"}
 
 MATRIX_UNIT = "amx_bf16"
 """What x86 processors call the unit that multiplies matrices of bfloat16 and adds up in float32."""
+
+LONGEST_NAME = 64
+"""Of a shipped network; what others call theirs may be longer than any file's name."""
 
 PROCESSOR = Path("/proc/cpuinfo")
 """Where Linux says what its processors can do."""
@@ -38,8 +41,8 @@ class Machine:
             unit are needed, or a GPU; "float16", on a GPU; "int8", which takes shipped networks of 8-bit numbers where
             there are some. "auto" takes what is faster for shipped networks, and as good: float16 on a GPU; with
             OpenVINO bfloat16 where there is a matrix unit, else int8 where there is a file; float32 everywhere else.
-        device: "cpu", "cuda" for an NVIDIA GPU, or "auto": the GPU where there is one and a runtime for it, unless a
-            runtime was named.
+        device: "cpu", "cuda" for an NVIDIA GPU, or "auto", which is the processor: nobody has measured yet when a GPU
+            is faster.
 
     Raises:
         UsageError: There is no such precision or device.
@@ -59,8 +62,8 @@ class Machine:
             raise UsageError(f"no precision is called {self.precision!r}", hint)
         if self.precision == "int8":
             check_int8()
-        if self.device == "cuda" and not has_gpu():
-            hint = "on a machine with an NVIDIA GPU: pip install torch, or onnxruntime-gpu instead of onnxruntime"
+        if self.on_gpu and not has_gpu():
+            hint = "with an NVIDIA GPU: pip install torch onnx safetensors, or onnxruntime-gpu instead of onnxruntime"
             raise RuntimeUnavailable("there is no GPU that a runtime can use", hint)
         if self.precision == "bfloat16" and not (self.on_gpu or (self._has_openvino and has_matrix_unit())):
             needs = "a GPU, or OpenVINO and a processor with a matrix unit (AMX)"
@@ -71,7 +74,7 @@ class Machine:
     @property
     def on_gpu(self) -> bool:
         """Whether networks run on a GPU."""
-        return self.device == "cuda" or (self.device == "auto" and self.runtime == "auto" and has_gpu())
+        return self.device == "cuda"
 
     @property
     def numbers(self) -> Numbers:
@@ -82,7 +85,9 @@ class Machine:
             return "float16"
         if not self._has_openvino:
             return "float32"
-        return "bfloat16" if has_matrix_unit() else "int8" if adds_exactly() else "float32"
+        if has_matrix_unit():
+            return "bfloat16"
+        return "int8" if adds_exactly() and ships_int8() else "float32"
 
     @property
     def exact(self) -> "Machine":
@@ -94,7 +99,8 @@ class Machine:
         if model.precision == "int8":
             return "int8"
         taken = self.numbers
-        short = taken in ("bfloat16", "float16") and (self.precision == taken or is_shipped(model.name))
+        known = len(model.name) < LONGEST_NAME and is_shipped(model.name)
+        short = taken in ("bfloat16", "float16") and (self.precision == taken or known)
         return taken if short else "float32"
 
     @property

@@ -12,7 +12,7 @@ import numpy as np
 from kakudai.engine.choice import Choice, choose
 from kakudai.engine.loaded import Loaded, Network
 from kakudai.engine.loading import load_model
-from kakudai.engine.machine import Machine
+from kakudai.engine.machine import Machine, Numbers
 from kakudai.engine.tools import Tools, Wish, of_family, of_model
 from kakudai.errors import UsageError
 from kakudai.image.picture import Picture
@@ -54,7 +54,7 @@ class Toolbox:
 
     def __init__(self, model: Named, wish: Wish, machine: Machine) -> None:
         self._wish, self._machine = wish, machine
-        self._open: dict[tuple[str, Machine], Loaded] = {}
+        self._open: dict[tuple[str, Numbers], Loaded] = {}
         self._opening = threading.Lock()
         self._styles: tuple[Style, ...] = ()
         self._grade: Grade = ""
@@ -131,7 +131,7 @@ class Toolbox:
             return of_family(self._family, wish, lambda path: self._opened(str(path), machine))
         assert self._model is not None
         loaded, model = self._model, self._model.model
-        if isinstance(model, Model) and machine.numbers_of(model) != loaded.numbers:
+        if isinstance(model, Model) and machine.numbers_of(model) != self._machine.numbers_of(model):
             loaded = self._opened_as(model.name, model, machine)
         return of_model(loaded, self._wish, choice.strength)
 
@@ -177,6 +177,6 @@ class Toolbox:
 
     def _opened_as(self, name: str, model: Model | None, machine: Machine) -> Loaded:
         with self._opening:
-            if (name, machine) not in self._open:
-                self._open[name, machine] = Loaded.open(model or load_model(name), machine)
-            return self._open[name, machine]
+            if (name, machine.numbers) not in self._open:
+                self._open[name, machine.numbers] = Loaded.open(model or load_model(name), machine)
+            return self._open[name, machine.numbers]

@@ -70,7 +70,7 @@ class Model:
     @property
     def features(self) -> int:
         """Numbers that its hungriest layer takes and gives for a pixel of the input; 0 where nobody counted them."""
-        return int(self.card.get("features", 0))
+        return int(self.card.get("features", "0"))
 
     @property
     def border(self) -> Literal["mirror", "edge"]:
@@ -222,8 +222,8 @@ def model_from_bytes(data: bytes, name: str) -> Model:
 def _check_card(model: Model) -> None:
     """Raise ValueError or TypeError where a card promises what no network can keep."""
     sensible = model.scale in range(1, 17) and model.multiple in range(1, 1025) and (model.halo or 0) in range(4097)
-    if not sensible or model.color not in ("luma", "rgb") or model.parameters < 0:
-        raise ValueError("scale, halo, multiple, color or parameters are out of range")
+    if not sensible or model.color not in ("luma", "rgb") or min(model.parameters, model.features) < 0:
+        raise ValueError("scale, halo, multiple, color, parameters or features are out of range")
     if not isinstance(model.quality, dict):
         raise TypeError("quality is not an object")
     if not isinstance(json.loads(model.card.get("arguments", "{}")), dict):

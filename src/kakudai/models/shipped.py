@@ -115,6 +115,11 @@ def in_int8(name: str) -> str | None:
     return f"{name}{INT8}" if is_shipped(f"{name}{INT8}") else None
 
 
+def ships_int8() -> bool:
+    """Say whether there is any file of 8-bit numbers."""
+    return any(name.endswith(INT8) for styles, grade in WORDS.values() for name in files_of(styles, grade))
+
+
 def files_of(styles: tuple[Style, ...], grade: Grade = "") -> list[str]:
     """Name all files that pictures may be given for a word, by style and grade."""
     lines = [_line(style, grade) for style in styles]

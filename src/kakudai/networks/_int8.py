@@ -53,6 +53,9 @@ class Int8Convolution(nn.Module):
         weight: The (out, in, 3, 3) kernel to begin with.
     """
 
+    ranges = ("spread", "bounds")
+    """Buffers that an average of weights copies, and does not average."""
+
     spread: Tensor | None
     bounds: Tensor
     seen: Tensor
@@ -73,10 +76,10 @@ class Int8Convolution(nn.Module):
         return to_levels(weight, step, torch.zeros_like(step), signed=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Convolve."""
+        """Convolve; in real numbers before the ranges are known."""
         with torch.autocast(x.device.type, enabled=False):
             x = x.float()
-            if self.training and self._learns_ranges(x.detach()):
+            if (self.training and self._learns_ranges(x.detach())) or int(self.seen) <= LOOKS:
                 return functional.conv2d(x, self.weight, self.bias, padding=1)
             rounded, kernel = self._rounded(x), self.kernel()
         return functional.conv2d(rounded, kernel, self.bias, padding=1)
@@ -87,7 +90,7 @@ class Int8Convolution(nn.Module):
 
         Exact where the activation between them has one slope on each side of zero.
         """
-        if self.spread is None:
+        if self.spread is None or int(self.seen) <= LOOKS:
             return
         before.weight.div_(self.spread[:, None, None, None])  # type: ignore[operator]
         before.bias.div_(self.spread)  # type: ignore[operator]
@@ -97,7 +100,7 @@ class Int8Convolution(nn.Module):
     def _rounded(self, x: Tensor) -> Tensor:
         """Round what the convolution sees to one of its levels, of which zero is one."""
         if self.spread is not None:
-            x = x / self.spread[:, None, None].clamp_min(SMALLEST)
+            x = x / self.spread[:, None, None]
         below, above = self.bounds.clamp_min(SMALLEST)
         step = (below + above) / LEVELS
         bounded = torch.clamp(x, -below, above) if self.training else x
@@ -112,7 +115,8 @@ class Int8Convolution(nn.Module):
         if first:
             self.spread.copy_(torch.maximum(self.spread, x.abs().amax((0, 2, 3))))
             if int(self.seen) == LOOKS:
-                self.spread.copy_((self.spread / self.spread.max()).clamp_min(NARROWEST).sqrt())
+                widest = self.spread.max().clamp_min(SMALLEST)
+                self.spread.copy_((self.spread / widest).clamp_min(NARROWEST).sqrt())
         elif (int(self.seen) - LOOKS) % EVERY == 1:
             values = (x / self.spread[:, None, None]).flatten()
             values = values[:: -(-values.numel() // SAMPLE)]

@@ -96,7 +96,8 @@ def parameter_groups(network: nn.Module, last_layer_rate: float) -> list[dict[st
 class Average:
     """The moving average of a network's weights, which is validated and ships.
 
-    Running statistics of batch normalisation are averaged as weights are; what counts batches is copied.
+    Running statistics of batch normalisation are averaged as weights are; what counts batches is copied, and so are the
+    ranges of networks of 8-bit numbers, which belong to all that was seen.
 
     Args:
         network: What is trained.
@@ -105,18 +106,20 @@ class Average:
 
     def __init__(self, network: nn.Module, copy: nn.Module) -> None:
         self.network = copy.eval().requires_grad_(False)
-        pairs = zip(copy.state_dict(keep_vars=True).values(), network.state_dict(keep_vars=True).values(), strict=True)
-        tensors = [(mean, value) for mean, value in pairs if mean.is_floating_point()]
-        self.means, self.values = [mean for mean, _ in tensors], [value for _, value in tensors]
-        pairs = zip(copy.buffers(), network.buffers(), strict=True)
-        self.counts = [(count, counted) for count, counted in pairs if not count.is_floating_point()]
+        ours, theirs = copy.state_dict(keep_vars=True), network.state_dict(keep_vars=True)
+        ranges = {
+            f"{path}.{name}" for path, module in network.named_modules() for name in getattr(module, "ranges", ())
+        }
+        averaged = [name for name, mean in ours.items() if mean.is_floating_point() and name not in ranges]
+        self.means, self.values = [ours[name] for name in averaged], [theirs[name] for name in averaged]
+        self.copied = [(ours[name], theirs[name]) for name in ours.keys() - set(averaged)]
 
     @torch.no_grad()
     def follow(self, recipe: Recipe, step: int) -> None:
         """Take one step towards the network as it is now."""
         torch._foreach_lerp_(self.means, self.values, 1.0 - average_decay(recipe, step))
-        for count, counted in self.counts:
-            count.copy_(counted)
+        for copied, value in self.copied:
+            copied.copy_(value)
 
 
 def all_finite(tensors: Iterable[Tensor]) -> bool:

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 CPU_QUOTA = Path("/sys/fs/cgroup/cpu.max")
 """Where Linux tells a container how much processor time it may use per period."""
 
-DRIVERS = (Path("/dev/nvidiactl"), Path("C:/Windows/System32/nvcuda.dll"))
+DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/dxg"), Path("C:/Windows/System32/nvcuda.dll"))
 """What is there where NVIDIA's driver is: no package that knows of GPUs is loaded without."""
 
 EXTRAS = {"openvino": "kakudai[openvino]", "ncnn": "kakudai[convert]"}
@@ -154,7 +154,7 @@ def _open_on_gpu(model: Model, runtime: RuntimeName, threads: int, numbers: str)
         except (RuntimeUnavailable, ModelInvalid) as error:
             if not _uses_gpu("onnxruntime"):
                 raise
-            logger.info("torch does not run it on the GPU: %s", error.message)
+            logger.warning("torch does not run %s on the GPU, so ONNX Runtime does: %s", model.name, error.message)
     return _open("onnxruntime", model, threads=threads, gpu=True)
 
 

@@ -2,23 +2,28 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-Tile: TypeAlias = NDArray[np.float32]
+Planes: TypeAlias = NDArray[np.float32]
 """(1, C, H, W)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, slots=True)
 class Asked:
-    """A tile and the promise of its result."""
+    """A tile, and what has become of it."""
 
-    tile: Tile
-    result: Future[Tile] = field(default_factory=Future)
+    given: Planes
+    result: Planes | None = None
+    error: BaseException | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Say whether there is a result or an error."""
+        return self.result is not None or self.error is not None
 
 
 class Gathering:
@@ -29,40 +34,49 @@ class Gathering:
         most: Tiles at once.
     """
 
-    def __init__(self, together: Callable[[Sequence[Tile]], Sequence[Tile]], most: int) -> None:
+    def __init__(self, together: Callable[[Sequence[Planes]], Sequence[Planes]], most: int) -> None:
         self._together, self._most = together, most
-        self._device, self._changing = threading.Lock(), threading.Lock()
+        self._changed = threading.Condition()
         self._waiting: list[Asked] = []
+        self._is_busy = False
 
-    def run(self, tile: Tile) -> Tile:
+    def run(self, given: Planes) -> Planes:
         """Return what becomes of a tile.
 
         Raises:
-            Exception: What doing the tiles raised, for each of them.
+            BaseException: What doing the tiles raised, for each of them.
         """
-        asked = Asked(tile)
-        with self._changing:
+        asked = Asked(given)
+        with self._changed:
             self._waiting.append(asked)
-        while not asked.result.done():
-            with self._device:
-                if not asked.result.done():
-                    self._do(self._next())
-        return asked.result.result()
+            while True:
+                self._changed.wait_for(lambda: asked.is_done or not self._is_busy)
+                if asked.is_done:
+                    break
+                self._is_busy, batch = True, self._next()
+                self._changed.release()
+                try:
+                    self._do(batch)
+                finally:
+                    self._changed.acquire()
+                    self._is_busy = False
+                    self._changed.notify_all()
+        if asked.error is not None:
+            raise asked.error
+        assert asked.result is not None
+        return asked.result
 
     def _next(self) -> list[Asked]:
         """Take the first that waits, and others of its size."""
-        with self._changing:
-            shape = self._waiting[0].tile.shape
-            alike = [asked for asked in self._waiting if asked.tile.shape == shape][: self._most]
-            self._waiting = [asked for asked in self._waiting if all(asked is not other for other in alike)]
-        return alike
+        shape = self._waiting[0].given.shape
+        batch = [asked for asked in self._waiting if asked.given.shape == shape][: self._most]
+        self._waiting = [asked for asked in self._waiting if asked not in batch]
+        return batch
 
     def _do(self, batch: Sequence[Asked]) -> None:
         try:
-            results = self._together([asked.tile for asked in batch])
-        except Exception as error:
+            for asked, result in zip(batch, self._together([asked.given for asked in batch]), strict=True):
+                asked.result = result
+        except BaseException as error:
             for asked in batch:
-                asked.result.set_exception(error)
-            return
-        for asked, result in zip(batch, results, strict=True):
-            asked.result.set_result(result)
+                asked.result, asked.error = None, error

@@ -38,7 +38,7 @@ class OnnxRuntimeSession:
         # What was checked was an ONNX file: no bytes may be taken for its other format, which nobody has checked.
         options.add_session_config_entry("session.load_model_format", "ONNX")
         try:
-            providers = [CUDA] * gpu + ["CPUExecutionProvider"]
+            providers = [(CUDA, {"use_tf32": "0"})] * gpu + ["CPUExecutionProvider"]
             self._session = onnxruntime.InferenceSession(model.data, options, providers=providers)
         except Exception as error:
             raise ModelInvalid(f"ONNX Runtime refuses {model.name}: {_first_line(error)}", "export it again") from error

@@ -56,8 +56,11 @@ class Binding:
             yield
             return
         with self._first:
-            yield
-            self._begun.set()
+            if not self._begun.is_set():
+                yield
+                self._begun.set()
+                return
+        yield
 
 
 BINDING = Binding()

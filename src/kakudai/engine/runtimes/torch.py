@@ -1,5 +1,7 @@
 """torch: for networks that are in memory, such as one in the middle of its training, and for files on an NVIDIA GPU."""
 
+import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
 from math import lcm
 
@@ -20,6 +22,12 @@ BATCH = 8
 
 STEP = 32
 """Sides of tiles are filled up to multiples of this, so that there are few sizes: each is recorded once."""
+
+OFTEN = 3
+"""Times that a size has come when it is recorded, which costs as much as three runs."""
+
+DEVICE_LOCK = threading.Lock()
+"""Held by whoever uses the GPU: nothing else may be asked of it while work is recorded."""
 
 MOST_RECORDED = 16
 """Sizes and numbers of tiles whose recordings are kept; each holds the memory of its features."""
@@ -51,7 +59,8 @@ class TorchSession:
 class BatchedSession:
     """A network on a device that is quickest with several tiles at once.
 
-    Convolutions compute in shorter numbers if asked to, all else in float32, as while the network was trained.
+    Convolutions, and what follows them without a sum in float32, compute in shorter numbers if asked to, as while the
+    network was trained; float32 is float32, and not the shorter TF32 that GPUs take by themselves.
 
     Args:
         network: Takes and gives RGB.
@@ -68,39 +77,42 @@ class BatchedSession:
         self._device, self._step = device, step
         self._kind: torch.dtype = getattr(torch, numbers)
         self._recorded: dict[tuple[int, ...], Recorded] = {}
+        self._met: Counter[tuple[int, ...]] = Counter()
         self._gathering = Gathering(self._together, BATCH)
 
     def run(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `Session.run`."""
-        return self._gathering.run(x)
+        return np.concatenate([self._gathering.run(one[None]) for one in x])
 
     def _together(self, tiles: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         _, channels, height, width = tiles[0].shape
         rows, columns = (-(-side // self._step) * self._step for side in (height, width))
-        count = 1 << (len(tiles) - 1).bit_length()  # numbers of tiles that are recorded: 1, 2, 4, 8
+        count = 1 << (len(tiles) - 1).bit_length()  # so few numbers of tiles have to be recorded: 1, 2, 4, 8
         x = torch.zeros(count, channels, rows, columns)
         for place, tile in zip(x, tiles, strict=False):
             place[:, :height, :width] = torch.from_numpy(tile[0])
         try:
-            with torch.inference_mode():
-                y = self._enlarged(x.to(self._device, memory_format=torch.channels_last))
-            results = y.float().cpu().numpy()
+            with DEVICE_LOCK, torch.inference_mode(), torch.backends.cudnn.flags(allow_tf32=False):
+                results = self._enlarged(x.to(self._device, memory_format=torch.channels_last)).float().cpu().numpy()
         except RuntimeError as error:
             if _is_memory(error):
+                self._recorded.clear()
+                torch.cuda.empty_cache()
                 raise MemoryError(_first_line(error)) from error
             raise ModelInvalid(f"torch failed: {_first_line(error)}", "try --device cpu") from error
         scale = results.shape[2] // rows
         return [result[None, :, : scale * height, : scale * width] for result in results[: len(tiles)]]
 
     def _enlarged(self, x: Tensor) -> Tensor:
-        if self._device.type != "cuda":
-            return self._network_on(x)
         key = tuple(x.shape)
-        if key not in self._recorded:
-            if len(self._recorded) >= MOST_RECORDED:
-                self._recorded.pop(next(iter(self._recorded)))
-            self._recorded[key] = Recorded(self._network_on, x)
-        return self._recorded[key](x)
+        self._met[key] += 1
+        if self._device.type != "cuda" or self._step == 1 or self._met[key] < OFTEN:
+            return self._network_on(x)
+        recorded = self._recorded.pop(key, None) or Recorded(self._network_on, x)
+        self._recorded[key] = recorded  # at the end: what was used last goes last
+        if len(self._recorded) > MOST_RECORDED:
+            self._recorded.pop(next(iter(self._recorded)))
+        return recorded(x)
 
     def _network_on(self, x: Tensor) -> Tensor:
         short = self._kind != torch.float32
@@ -121,7 +133,7 @@ class Recorded:
                 network(self._x)
         torch.cuda.current_stream().wait_stream(aside)
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph):
+        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
             self._y = network(self._x)
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -152,7 +164,10 @@ def open_model(model: Model, *, numbers: str = "float32") -> BatchedSession:
     weights = export_safetensors(model.data, model.name, open_network)
     network = open_module(weights, model.name)
     step = 1 if model.halo is None else lcm(STEP, model.multiple)
-    return BatchedSession(network, torch.device(DEVICE), numbers, step=step)
+    try:
+        return BatchedSession(network, torch.device(DEVICE), numbers, step=step)
+    except RuntimeError as error:  # it is taken by others, or has no memory left
+        raise RuntimeUnavailable(f"torch cannot use the GPU: {_first_line(error)}", "use --device cpu") from error
 
 
 def _is_memory(error: RuntimeError) -> bool:
