@@ -76,10 +76,10 @@ class Int8Convolution(nn.Module):
         return to_levels(weight, step, torch.zeros_like(step), signed=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Convolve; in real numbers before the ranges are known."""
+        """Convolve. What it gives outside training before the ranges are known has no meaning."""
         with torch.autocast(x.device.type, enabled=False):
             x = x.float()
-            if (self.training and self._learns_ranges(x.detach())) or int(self.seen) <= LOOKS:
+            if self.training and self._learns_ranges(x.detach()):
                 return functional.conv2d(x, self.weight, self.bias, padding=1)
             rounded, kernel = self._rounded(x), self.kernel()
         return functional.conv2d(rounded, kernel, self.bias, padding=1)
@@ -100,7 +100,7 @@ class Int8Convolution(nn.Module):
     def _rounded(self, x: Tensor) -> Tensor:
         """Round what the convolution sees to one of its levels, of which zero is one."""
         if self.spread is not None:
-            x = x / self.spread[:, None, None]
+            x = x / self.spread[:, None, None].clamp_min(SMALLEST)
         below, above = self.bounds.clamp_min(SMALLEST)
         step = (below + above) / LEVELS
         bounded = torch.clamp(x, -below, above) if self.training else x
