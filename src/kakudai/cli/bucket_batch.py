@@ -14,8 +14,9 @@ from kakudai.cli.keeping import Again, damage
 from kakudai.cli.report import explain, uninterrupted
 from kakudai.cli.results import Results
 from kakudai.errors import BucketError, KakudaiError, NoRoom, OutputError, OutputExists, PictureNotFound
-from kakudai.jobs.carrying import Fetched, Task, deliver, fetched
-from kakudai.jobs.fingerprint import Stamp
+from kakudai.jobs.carrying import Fetched, Task, fetched
+from kakudai.jobs.cluster import everywhere
+from kakudai.jobs.errand import Errand, delivered, failed_errand, renamed
 from kakudai.jobs.lines import Status
 from kakudai.jobs.sides import Sides
 
@@ -24,11 +25,12 @@ if TYPE_CHECKING:
     from kakudai.engine.job import FileOptions, FileResult, Job
     from kakudai.engine.upscaler import Upscaler
     from kakudai.jobs.bucket_keeper import BucketKeeper
+    from kakudai.jobs.cluster import Cluster
 
 MOST_BEHIND = 3
 """Results that wait to be delivered, or are; no other picture is finished before there is room."""
 
-Behind = tuple[Task, Fetched, "FileResult", Future[Stamp]]
+Behind = tuple[Fetched, Future[Errand]]
 """A result on its way."""
 
 
@@ -48,6 +50,7 @@ class BucketBatch:
         keeper: Keeps the manifest; None where there is none. With one, what fails is tried once more at the end.
         again: What is done again that the manifest has already.
         fail_fast: Stop at the first picture that fails.
+        cluster: Who enlarges pictures, while there are some; this process if None.
     """
 
     def __init__(
@@ -61,9 +64,11 @@ class BucketBatch:
         keeper: "BucketKeeper | None",
         again: Again,
         fail_fast: bool,
+        cluster: "Cluster | None" = None,
     ) -> None:
         self._upscaler, self._options, self._results, self._sides = upscaler, options, results, sides
         self._staging, self._keeper, self._again, self._fail_fast = staging, keeper, again, fail_fast
+        self._cluster = cluster
         self._here: dict[str, tuple[Task, Fetched]] = {}
         self._put_off: list[Task] = []
         self._refused: list[Refused] = []
@@ -108,7 +113,8 @@ class BucketBatch:
         self._warn_of_damage()
         self._keep_refused()
         remaining = self._remaining(tasks)
-        with Progress(len(remaining), quiet=self._results.quiet) as progress:
+        cluster = self._cluster if remaining else None
+        with Progress(len(remaining), quiet=self._results.quiet) as progress, cluster or contextlib.nullcontext():
             self._is_last = self._keeper is None or self._fail_fast
             self._work(remaining, progress)
             self._is_last = True
@@ -119,9 +125,36 @@ class BucketBatch:
         return self._results.finish()
 
     def _work(self, tasks: list[Task], progress: "Progress") -> None:
+        begun: Iterable[Task] = tasks if self._keeper is None else self._keeper.begin(tasks)
+        if self._cluster is not None:
+            self._have_done(begun, self._cluster, progress)
+        else:
+            self._do(begun, progress)
+
+    def _have_done(self, tasks: Iterable[Task], cluster: "Cluster", progress: "Progress") -> None:
+        """Let the machines of a cluster enlarge pictures, and say what they tell."""
+        sent: dict[Task, Task] = {}
+
+        def given() -> Iterator[tuple[Task, bool]]:
+            for task in tasks:
+                reachable = everywhere(task)
+                sent[reachable] = task
+                if self._keeper is not None:
+                    self._keeper.check()
+                yield reachable, self._owns(task.source, task.target)
+
+        with contextlib.closing(cluster.run(given(), progress.line)) as coming:
+            for errand in coming:
+                task = sent.pop(errand.task)
+                job = replace(errand.result.job, name=task.source, target=task.target)
+                self._end(Errand(task, replace(errand.result, job=job), errand.before, errand.after), progress)
+                if self._is_over:
+                    break
+
+    def _do(self, begun: Iterable[Task], progress: "Progress") -> None:
+        """Enlarge pictures in this process, which come and go meanwhile."""
         from kakudai.engine.batch import upscale_files
 
-        begun: Iterable[Task] = tasks if self._keeper is None else self._keeper.begin(tasks)
         behind: deque[Behind] = deque()
         with (
             ThreadPoolExecutor(MOST_BEHIND, "kakudai-deliver") as pool,
@@ -133,7 +166,7 @@ class BucketBatch:
                 with contextlib.closing(done):
                     for result in done:
                         self._deliver(result, behind, pool, progress)
-                        while behind and (len(behind) > MOST_BEHIND or behind[0][3].done()):
+                        while behind and (len(behind) > MOST_BEHIND or behind[0][1].done()):
                             self._delivered(behind, progress)
                         if self._is_over:
                             break
@@ -143,11 +176,11 @@ class BucketBatch:
 
     def _jobs(self, coming: Iterable[tuple[Task, Fetched | KakudaiError]], progress: "Progress") -> Iterator["Job"]:
         """Give the engine pictures as they come; say of the others why they do not."""
-        from kakudai.engine.job import FileResult, Job
+        from kakudai.engine.job import Job
 
         for task, got in coming:
             if isinstance(got, KakudaiError):
-                self._end(task, FileResult(Job(b"", task.target, task.source), got), None, None, progress)
+                self._end(failed_errand(task, got), progress)
                 if self._is_over:
                     return
                 continue
@@ -159,40 +192,37 @@ class BucketBatch:
     ) -> None:
         """Send a result on its way, or say why there is none."""
         task, got = self._here.pop(result.job.name)
-        made = got.result(task.target)
-        named = _renamed(result, {str(got.path): task.source, str(made): task.target})
+        named = renamed(result, task, got)
         if named.error is not None:
             got.drop()
-            self._end(task, named, got.stamp, None, progress)
+            self._end(Errand(task, named, got.stamp), progress)
             return
         with uninterrupted():  # what arrives without being waited for would not be written down
-            behind.append((task, got, named, pool.submit(self._bring, made, task)))
+            behind.append((got, pool.submit(self._bring, task, got, named)))
 
-    def _bring(self, made: Path, task: Task) -> Stamp:
+    def _bring(self, task: Task, got: Fetched, result: "FileResult") -> Errand:
         """Deliver a result, unless another run has the manifest by now, and with it this picture."""
-        if self._keeper is not None:
-            self._keeper.check()
-        return deliver(made, task, self._sides, owned=self._owns)
+        try:
+            if self._keeper is not None:
+                self._keeper.check()
+        except KakudaiError as error:
+            return Errand(task, replace(result, error=error, failed=(), output_size=None), got.stamp)
+        return delivered(task, got, result, self._sides, owned=self._owns)
 
     def _delivered(self, behind: deque[Behind], progress: "Progress") -> None:
         """Wait until the first result has arrived, and say so; only then it is on its way no more, also at Ctrl-C."""
-        task, got, result, arriving = behind[0]
-        after: Stamp | None = None
-        try:
-            after = arriving.result()
-        except (KakudaiError, OSError) as error:
-            result = replace(result, error=error, failed=(), output_size=None)
+        got, arriving = behind[0]
+        errand = arriving.result()
         got.drop()
-        self._end(task, result, got.stamp, after, progress)
+        self._end(errand, progress)
         behind.popleft()
 
     def _owns(self, source: str, target: str) -> bool:
         return self._keeper is not None and self._keeper.ledger.owns(source, target)
 
-    def _end(
-        self, task: Task, result: "FileResult", before: Stamp | None, after: Stamp | None, progress: "Progress"
-    ) -> None:
+    def _end(self, errand: Errand, progress: "Progress") -> None:
         """Write down and say what has become of a picture, unless it is tried once more."""
+        task, result = errand.task, errand.result
         error = result.error
         # The transfers of what is in a bucket have been tried again already.
         if error is not None and not self._is_last and not isinstance(error, FINAL):
@@ -204,7 +234,7 @@ class BucketBatch:
         self._is_over |= has_no_room
         if self._keeper is not None:
             with contextlib.suppress(*([OutputError] if self._is_over else [])):  # it may be the very same disk
-                self._keeper.finish(task, result, before, after)
+                self._keeper.finish(task, result, errand.before, errand.after)
         progress.finish(result)
         self._results.tell(result, self._upscaler.runtime, progress.line)
         if has_no_room:
@@ -244,18 +274,3 @@ class BucketBatch:
         if done and keeper is not None:
             self._results.note([f"{done} of {len(tasks)} pictures are done already, says {keeper.name}"])
         return remaining
-
-
-def _renamed(result: "FileResult", names: dict[str, str]) -> "FileResult":
-    """Return a result that speaks of addresses, rather than of what lay here for a while."""
-
-    def told(text: str) -> str:
-        for name, other in names.items():
-            text = text.replace(name, other)
-        return text
-
-    error, notes = result.error, tuple(map(told, result.notes))
-    if isinstance(error, KakudaiError):
-        error = type(error)(told(error.message), told(error.hint))
-    target = told(str(result.job.target))
-    return replace(result, error=error, notes=notes, job=replace(result.job, target=target))

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kakudai.cli.assigning import Naming
 from kakudai.cli.bucket_batch import BucketBatch
@@ -19,6 +19,7 @@ from kakudai.cli.results import Results
 from kakudai.errors import UsageError
 from kakudai.jobs.address import is_address, understood, within
 from kakudai.jobs.carrying import Task
+from kakudai.jobs.cluster import Cluster, Duty
 from kakudai.jobs.manifest import NAME, Manifest
 from kakudai.jobs.sides import Sides
 from kakudai.jobs.staging import staging
@@ -47,6 +48,8 @@ class Wanted:
         again: What is done again that the manifest has already.
         fail_fast: Stop at the first picture that fails.
         dry_run: Only say what would be done.
+        ray: The cluster that does it; None for this process.
+        actors: At most so many of its actors.
     """
 
     words: list[str]
@@ -58,6 +61,8 @@ class Wanted:
     again: Again
     fail_fast: bool
     dry_run: bool
+    ray: str | None = None
+    actors: int | None = None
 
 
 def upscale_in_buckets(
@@ -70,6 +75,10 @@ def upscale_in_buckets(
         BucketError: The bucket of the manifest or of the output cannot be used.
     """
     folder = output_place(wanted.naming)
+    cluster = None
+    if wanted.ray is not None:
+        duty = Duty(_everywhere(order.wish(), upscaler), options)
+        cluster = Cluster(wanted.ray, duty, threads=order.threads, most=wanted.actors)
     with ending_at_sigterm(), staging() as place:
         sides = Sides(place)
         search = Search(readable_extensions() | {".cbz"}, wanted.patterns, wanted.recursive, folder)
@@ -80,8 +89,9 @@ def upscale_in_buckets(
             if folder is not None and is_address(folder) and (wanted.dry_run or len(items) > FEW):
                 sides.below(folder)
             batch = BucketBatch(
-                upscaler, options, results, sides, place, keeper=keeper, again=wanted.again, fail_fast=wanted.fail_fast
-            )
+                upscaler, options, results, sides, place, keeper=keeper, again=wanted.again,
+                fail_fast=wanted.fail_fast, cluster=cluster,
+            )  # fmt: skip
             reserved = set() if name is None else {name, f"{name}.lock"}
             settled = list(Settling(wanted.naming, folder, sides, keeper, reserved).settle(items))
             batch.refuse([one for one in (*found, *settled) if isinstance(one, Refused)], len(items))
@@ -126,3 +136,12 @@ def _keeping(
         sides.relate(Path(name))
         with Manifest(Path(name), reading=reading) as file:
             yield BucketKeeper(file, run, sides)
+
+
+def _everywhere(wish: dict[str, Any], upscaler: "Upscaler") -> dict[str, Any]:
+    """Return the arguments of an upscaler that works on other machines: the network itself in place of its file."""
+    from kakudai.models import Model
+
+    if isinstance(upscaler.model, Model) and Path(wish["model"]).is_file():
+        return {**wish, "model": upscaler.model}
+    return {**wish, "model": str(Path(wish["model"]).absolute()) if Path(wish["model"]).is_dir() else wish["model"]}

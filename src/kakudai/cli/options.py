@@ -41,6 +41,11 @@ NumberFormat = Annotated[
     typer.Option("--precision", help="float32, bfloat16, float16, int8; auto: short ones where faster and as good."),
 ]
 Device = Annotated[str, typer.Option(help="cpu, cuda (an NVIDIA GPU), or auto.")]
+Ray = Annotated[
+    str | None,
+    typer.Option(metavar="ADDRESS", help="Have a cluster do it: HOST:PORT, auto (the one here), or local (a new one)."),
+]
+Actors = Annotated[int | None, typer.Option(help="Of --ray, processes with loaded networks; all there is room for.")]
 Threads = Annotated[int | None, typer.Option(help="Processor threads; all if not given.")]
 Format = Annotated[str | None, typer.Option(help="png, jpeg, webp, tiff, avif, gif or dzi; else the ending decides.")]
 Quality = Annotated[int | None, typer.Option(help="1 to 100, for jpeg, webp and avif.")]

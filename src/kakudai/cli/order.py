@@ -61,23 +61,22 @@ class Order:
         """
         from kakudai.engine.upscaler import Upscaler
 
+        return Upscaler(**self.wish())
+
+    def wish(self) -> dict[str, Any]:
+        """Return the arguments of `Upscaler`.
+
+        Raises:
+            UsageError: An option is out of range.
+        """
         check_size(self.scale, self.width, self.height, self.fit)
         denoise = parse_denoise(self.denoise)
         check_strength(self.model, denoise)
-        return Upscaler(
-            self.scale,
-            width=self.width,
-            height=self.height,
-            fit=parse_fit(self.fit),
-            model=self.model,
-            denoise=denoise,
-            tile=parse_tile(self.tile),
-            tta=self.tta,
-            runtime=self.runtime,  # type: ignore[arg-type]  # open_session names what is accepted
-            device=self.device,  # type: ignore[arg-type]  # likewise Machine
-            threads=self.threads,
-            precision=self.precision,  # type: ignore[arg-type]  # likewise Machine
-        )
+        return {
+            "scale": self.scale, "width": self.width, "height": self.height, "fit": parse_fit(self.fit),
+            "model": self.model, "denoise": denoise, "tile": parse_tile(self.tile), "tta": self.tta,
+            "runtime": self.runtime, "device": self.device, "threads": self.threads, "precision": self.precision,
+        }  # fmt: skip
 
     def run(self, upscaler: "Upscaler", options: "FileOptions") -> "Run":
         """Return what a manifest says of a run.

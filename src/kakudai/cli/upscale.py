@@ -6,6 +6,7 @@ from kakudai.cli.endings import extension_of, readable_extensions, writable_exte
 from kakudai.cli.inputs import Assignment, Found, find_pictures
 from kakudai.cli.keeping import Again, keeping, manifest_path
 from kakudai.cli.options import (
+    Actors,
     AsJson,
     Denoise,
     Depth,
@@ -29,6 +30,7 @@ from kakudai.cli.options import (
     Output,
     Quality,
     Quiet,
+    Ray,
     Recursive,
     RetryFailed,
     Runtime,
@@ -80,6 +82,8 @@ def upscale(
     retry_failed: RetryFailed = False,
     max_pixels: LargestInput = None,
     fail_fast: FailFast = False,
+    ray: Ray = None,
+    actors: Actors = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -90,7 +94,8 @@ def upscale(
     EXIF, XMP, resolution, bit depth and transparency are kept where the format can hold them; what it cannot is said.
 
     From a folder into a folder, what is done is kept in kakudai-manifest.jsonl there: the same command given again
-    goes on where it was. Inputs and output may be addresses, too, such as s3://bucket/folder/.
+    goes on where it was. Inputs and output may be addresses, too, such as s3://bucket/folder/. With --ray the machines
+    of a cluster do the work.
 
     Example: kakudai upscale photo.jpg holiday/ -s 4 -o large/
     """
@@ -112,12 +117,12 @@ def upscale(
         patterns = Patterns(tuple(include or ()), tuple(exclude or ()))
         naming = Naming(output, order.label, extension_of(kind), writable_extensions(), on_exists, template)  # type: ignore[arg-type]
         again = Again(verify, retry_failed)
-        if is_about_buckets(inputs, output, manifest):
+        if ray is not None or is_about_buckets(inputs, output, manifest):
             from kakudai.cli.buckets import Wanted, upscale_in_buckets
 
             wanted = Wanted(
                 inputs, naming, patterns, recursive, manifest, no_manifest=no_manifest, again=again,
-                fail_fast=fail_fast, dry_run=dry_run,
+                fail_fast=fail_fast, dry_run=dry_run, ray=ray, actors=actors,
             )  # fmt: skip
             return upscale_in_buckets(wanted, order, upscaler, options, results)
         found = list(find_pictures(inputs, endings, recursive=recursive, patterns=patterns))

@@ -86,7 +86,7 @@ def fetched(
                 if task is not None and len(ahead) < AHEAD_OBJECTS:
                     size = _size(task.source, sides)
                     if not ahead or size + sum(waiting for _, waiting, _ in ahead) <= AHEAD_BYTES:
-                        ahead.append((task, size, pool.submit(_fetch, task.source, sides, staging)))
+                        ahead.append((task, size, pool.submit(fetch, task.source, sides, staging)))
                         task = next(todo, None)
                         continue
                 first, _, coming = ahead.popleft()
@@ -110,7 +110,7 @@ def _size(name: str, sides: Sides) -> int:
     return 0
 
 
-def _fetch(name: str, sides: Sides, staging: Path) -> Fetched:
+def fetch(name: str, sides: Sides, staging: Path) -> Fetched:
     """Bring an input here, into a folder of its own.
 
     Raises:
