@@ -19,7 +19,9 @@ from kakudai.image.files import write_image
 from kakudai.image.picture import Picture
 from kakudai.jobs import cluster
 from kakudai.jobs.carrying import Task
-from kakudai.jobs.cluster import DEATHS, Cluster, Duty, Enlarger, Given, Place, Worker, everywhere
+from kakudai.jobs.cluster import DEATHS, Cluster, Duty, Enlarger, Place, Promise, Worker, everywhere
+from kakudai.jobs.errand import Errand, failed_errand
+from kakudai.jobs.fingerprint import Stamp
 
 ray = pytest.importorskip("ray")
 
@@ -111,48 +113,50 @@ def test_a_node_that_dies_takes_no_picture_with_it(nodes) -> None:
     assert contents("out") == contents("plain")
 
 
-class Remote:
-    """Stands for a method of an actor."""
-
-    def __init__(self) -> None:
-        self.asked = 0
-
-    def remote(self, *_: object, **__: object) -> int:
-        self.asked += 1
-        return self.asked
-
-
 class Actor:
-    """Stands for an actor that dies over every picture."""
+    """Stands for an actor; what it is given is what comes back."""
 
     def __init__(self) -> None:
-        self.enlarge = Remote()
+        self.enlarge, self.is_dead = self, False
+
+    def remote(self, task: Task, stamps: tuple[Stamp, ...]) -> tuple[str, "Actor", object]:
+        return task.source, self, object()
 
 
-def test_a_picture_that_kills_every_actor_fails_and_the_others_go_on(monkeypatch) -> None:
+def test_a_picture_that_kills_every_actor_fails_and_the_others_are_done(monkeypatch) -> None:
     from ray.exceptions import RayActorError
 
-    def get(reference: int, timeout: float | None = None) -> bool:
-        raise RayActorError
+    def get(reference: tuple[str, Actor, object]) -> Errand:
+        source, actor, _ = reference
+        actor.is_dead |= source == "killer.png"
+        if actor.is_dead:  # with all its tasks
+            raise RayActorError
+        return failed_errand(Task(source, "out.png"), UsageError("it was done, in a way"))
 
     monkeypatch.setattr(ray, "wait", lambda waited, **_: (waited[:1], waited[1:]))
     monkeypatch.setattr(ray, "get", get)
+    monkeypatch.setattr(ray, "kill", lambda _: None)
+    monkeypatch.setattr(cluster, "LOOK_SECONDS", 60.0)
     driver, said = Cluster("local", DUTY), list[str]()
+
+    def say(text: str, *, matters: bool) -> None:
+        assert matters
+        said.append(text)
 
     def refill() -> None:
         driver._working.append(Worker(Actor(), Place("node", 1)))
 
     monkeypatch.setattr(driver, "_fill", refill)
-    monkeypatch.setattr(cluster, "LOOK_SECONDS", 60.0)
     refill()
-    tasks = [Task(f"{name}.png", f"out/{name}.png") for name in "ab"]
-    errands = list(driver.run(((task, False) for task in tasks), said.append))
-    assert sorted(errand.task.source for errand in errands) == ["a.png", "b.png"]
-    for errand in errands:
-        assert isinstance(errand.result.error, OutOfMemory)
-        assert f"{DEATHS} actors have died over it" in errand.result.error.message
-        assert "--actors" in errand.result.error.hint
-    assert len(said) >= DEATHS
+    tasks = [Task(name, "out.png") for name in ("killer.png", "healthy.png")]
+    errands = {errand.task.source: errand for errand in driver.run(((task, ()) for task in tasks), say)}
+    killer, healthy = errands["killer.png"], errands["healthy.png"]
+    assert isinstance(killer.result.error, OutOfMemory)
+    assert f"{DEATHS} actors have died over it" in killer.result.error.message
+    assert "--actors" in killer.result.error.hint
+    assert killer.is_final
+    assert isinstance(healthy.result.error, UsageError), "it came to its end, alone on an actor"
+    assert len(said) == DEATHS
 
 
 def test_nobody_to_work_is_said_with_the_reason(monkeypatch) -> None:
@@ -160,18 +164,18 @@ def test_nobody_to_work_is_said_with_the_reason(monkeypatch) -> None:
     monkeypatch.setattr(cluster, "START_SECONDS", 0.0)
     monkeypatch.setattr(driver, "_fill", lambda: None)
     with pytest.raises(RuntimeUnavailable, match="no actor has come to work"):
-        list(driver.run(iter([(Task("a.png", "b.png"), False)]), print))
+        list(driver.run(iter([(Task("a.png", "b.png"), ())]), lambda text, matters: None))
     driver._coming = {1: Worker(None, Place("node", 1))}
     monkeypatch.setattr(ray, "wait", lambda waited, **_: (waited[:1], waited[1:]))
     monkeypatch.setattr(ray, "get", lambda _: RuntimeUnavailable("kakudai is 1 on alpha, and 2 where it was started"))
     with pytest.raises(RuntimeUnavailable, match="kakudai is 1 on alpha"):
-        list(driver.run(iter([(Task("a.png", "b.png"), False)]), print))
+        list(driver.run(iter([(Task("a.png", "b.png"), ())]), lambda text, matters: None))
 
 
 def test_actors_of_another_version_refuse() -> None:
-    problem = Enlarger(Duty({}, FileOptions(), version="0.0")).problem()
+    problem = Enlarger(Duty({}, FileOptions(), Promise(version="0.0"))).problem()
     assert isinstance(problem, RuntimeUnavailable)
-    assert "and 0.0 where it was started" in problem.message
+    assert "and 0.0 where the command was started" in problem.message
 
 
 def test_room_for_actors(monkeypatch) -> None:
@@ -200,4 +204,3 @@ def test_paths_mean_the_same_everywhere(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     task = everywhere(Task("a/b.png", "s3://bucket/b.png", replaces=True))
     assert task == Task(str(tmp_path / "a/b.png"), "s3://bucket/b.png", replaces=True)
-    assert Given(task, ours=False).deaths == 0

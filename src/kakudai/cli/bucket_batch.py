@@ -16,7 +16,8 @@ from kakudai.cli.results import Results
 from kakudai.errors import BucketError, KakudaiError, NoRoom, OutputError, OutputExists, PictureNotFound
 from kakudai.jobs.carrying import Fetched, Task, fetched
 from kakudai.jobs.cluster import everywhere
-from kakudai.jobs.errand import Errand, delivered, failed_errand, renamed
+from kakudai.jobs.errand import Errand, delivered, failed_errand, renamed, retold
+from kakudai.jobs.fingerprint import Stamp
 from kakudai.jobs.lines import Status
 from kakudai.jobs.sides import Sides
 
@@ -135,19 +136,25 @@ class BucketBatch:
         """Let the machines of a cluster enlarge pictures, and say what they tell."""
         sent: dict[Task, Task] = {}
 
-        def given() -> Iterator[tuple[Task, bool]]:
+        def given() -> Iterator[tuple[Task, tuple[Stamp, ...]]]:
             for task in tasks:
                 reachable = everywhere(task)
                 sent[reachable] = task
                 if self._keeper is not None:
                     self._keeper.check()
-                yield reachable, self._owns(task.source, task.target)
+                yield reachable, () if self._keeper is None else self._keeper.ledger.stamps(task.source, task.target)
 
-        with contextlib.closing(cluster.run(given(), progress.line)) as coming:
+        def say(text: str, *, matters: bool) -> None:
+            if matters or not self._results.quiet:
+                progress.line(text)
+
+        with contextlib.closing(cluster.run(given(), say)) as coming:
             for errand in coming:
                 task = sent.pop(errand.task)
-                job = replace(errand.result.job, name=task.source, target=task.target)
-                self._end(Errand(task, replace(errand.result, job=job), errand.before, errand.after), progress)
+                names = {errand.task.source: task.source, errand.task.target: task.target}
+                result = retold(errand.result, names)
+                job = replace(result.job, name=task.source)
+                self._end(replace(errand, task=task, result=replace(result, job=job)), progress)
                 if self._is_over:
                     break
 
@@ -225,7 +232,7 @@ class BucketBatch:
         task, result = errand.task, errand.result
         error = result.error
         # The transfers of what is in a bucket have been tried again already.
-        if error is not None and not self._is_last and not isinstance(error, FINAL):
+        if error is not None and not self._is_last and not (errand.is_final or isinstance(error, FINAL)):
             self._put_off.append(task)
             progress.put_off(result.job)
             self._results.warn(task.source, [f"{explain(error)[0]}; it is tried once more at the end"], progress.line)

@@ -19,7 +19,7 @@ from kakudai.cli.results import Results
 from kakudai.errors import UsageError
 from kakudai.jobs.address import is_address, understood, within
 from kakudai.jobs.carrying import Task
-from kakudai.jobs.cluster import Cluster, Duty
+from kakudai.jobs.cluster import Cluster, Duty, Promise
 from kakudai.jobs.manifest import NAME, Manifest
 from kakudai.jobs.sides import Sides
 from kakudai.jobs.staging import staging
@@ -77,7 +77,10 @@ def upscale_in_buckets(
     folder = output_place(wanted.naming)
     cluster = None
     if wanted.ray is not None:
-        duty = Duty(_everywhere(order.wish(), upscaler), options)
+        shared = None if folder is None or is_address(folder) else Path(folder).absolute()
+        run = order.run(upscaler, options)
+        promise = Promise(upscaler.runtime, upscaler.numbers, tuple(sorted(run.networks.items())), shared)
+        duty = Duty(_everywhere(order.wish(), upscaler), options, promise)
         cluster = Cluster(wanted.ray, duty, threads=order.threads, most=wanted.actors)
     with ending_at_sigterm(), staging() as place:
         sides = Sides(place)
@@ -141,7 +144,9 @@ def _keeping(
 def _everywhere(wish: dict[str, Any], upscaler: "Upscaler") -> dict[str, Any]:
     """Return the arguments of an upscaler that works on other machines: the network itself in place of its file."""
     from kakudai.models import Model
+    from kakudai.models.catalogue import is_folder, is_path
 
-    if isinstance(upscaler.model, Model) and Path(wish["model"]).is_file():
-        return {**wish, "model": upscaler.model}
-    return {**wish, "model": str(Path(wish["model"]).absolute()) if Path(wish["model"]).is_dir() else wish["model"]}
+    named = wish["model"]
+    if is_folder(named):
+        return {**wish, "model": str(Path(named).absolute())}
+    return {**wish, "model": upscaler.model} if is_path(named) and isinstance(upscaler.model, Model) else wish

@@ -14,25 +14,37 @@ there already is good where it is the very same bytes, see `deliver`.
 
 import logging
 import os
+import pickle
 import platform
+import secrets
 import signal
 import sys
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TextIO, cast
+from typing import TYPE_CHECKING, Any, Protocol, TextIO, cast
 
 from kakudai import __version__
-from kakudai.errors import KakudaiError, OutOfMemory, RuntimeUnavailable, UsageError
+from kakudai.errors import (
+    BucketError,
+    KakudaiError,
+    NoRoom,
+    OutOfMemory,
+    OutputError,
+    PictureNotFound,
+    RuntimeUnavailable,
+    UsageError,
+)
 from kakudai.jobs.address import is_address
 from kakudai.jobs.carrying import Task
 from kakudai.jobs.errand import Errand, failed_errand, run_errand
+from kakudai.jobs.fingerprint import Stamp, hash_bytes
 from kakudai.jobs.sides import Sides
 from kakudai.jobs.staging import staging
 
@@ -41,8 +53,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LOCAL = "local"
-"""The address that starts a cluster of this machine alone, for as long as the command runs."""
+OUT_OF_REACH = (PictureNotFound, BucketError, NoRoom)
+"""Errors that may be those of a machine, and not of the picture: another one tries."""
+
+NOT_THERE = "is kakudai installed on all machines, for the same Python?"
 
 AT_ONCE = 2
 """Tasks of an actor: one picture is fetched or delivered while another is enlarged."""
@@ -58,6 +72,13 @@ LOOK_SECONDS = 2.0
 
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}
 """kakudai goes to no address that the user has not named."""
+
+
+class Say(Protocol):
+    """Tells the user something; what does not matter is left out where little is to be said."""
+
+    def __call__(self, text: str, *, matters: bool) -> None:
+        """See there."""
 
 
 class WithoutRay:
@@ -82,18 +103,39 @@ class WithoutRay:
 
 
 @dataclass(frozen=True, slots=True)
+class Promise:
+    """What has to be the same on all machines, for results to be the same.
+
+    Args:
+        runtime: Of the networks.
+        numbers: What they compute with.
+        networks: Names and hashes of all that pictures may be given.
+        folder: Of the results, which all machines must reach; None where that is a bucket.
+        version: Of kakudai.
+    """
+
+    runtime: str = ""
+    numbers: str = ""
+    networks: tuple[tuple[str, str], ...] = ()
+    folder: Path | None = None
+    version: str = __version__
+
+
+@dataclass(frozen=True, slots=True)
 class Duty:
     """What an actor has to know.
 
     Args:
         wish: Arguments of `Upscaler`.
         options: How files are read and written.
-        version: Of the driver's kakudai, which is that of all.
+        promise: What it must have in common with the driver.
+        probe: A file in the folder of the results that it must see, and its content; see `Cluster`.
     """
 
     wish: dict[str, Any]
     options: "FileOptions"
-    version: str = __version__
+    promise: Promise = Promise()
+    probe: tuple[Path, str] | None = None
 
 
 class Enlarger:
@@ -103,24 +145,37 @@ class Enlarger:
         from kakudai.engine.upscaler import Upscaler
 
         self._problem: KakudaiError | None = None
-        self._stack, self._options = ExitStack(), duty.options
+        self._stack, self._options, self._turn = ExitStack(), duty.options, threading.Lock()
         try:
-            if duty.version != __version__:
-                said = f"kakudai is {__version__} on {platform.node()}, and {duty.version} where it was started"
-                raise RuntimeUnavailable(said, "install the same version on all machines")
+            self._compare("kakudai", duty.promise.version, __version__)
+            if duty.probe is not None and not _reads(*duty.probe):
+                said = f"{platform.node()} does not see {duty.probe[0].parent}, where results are to be"
+                raise OutputError(said, "give all machines the same folder at the same place, or use a bucket")
             self._staging = self._stack.enter_context(staging())
             self._upscaler = self._stack.enter_context(Upscaler(**duty.wish))
+            self._compare("the runtime", duty.promise.runtime, self._upscaler.runtime)
+            self._compare("the precision", duty.promise.numbers, self._upscaler.numbers)
+            networks = sorted((name, hash_bytes(data)) for name, data in self._upscaler.contents())
+            self._compare("networks", str(duty.promise.networks), str(tuple(networks)))
         except KakudaiError as error:
             self._problem = error
+
+    def _compare(self, what: str, wanted: str, found: str) -> None:
+        """Make sure that something is what it is where the command was started."""
+        if wanted != found:
+            said = f"{what} is {found[:80]} on {platform.node()}, and {wanted[:80]} where the command was started"
+            raise RuntimeUnavailable(said, "name a --runtime and --precision that all machines have, and one version")
 
     def problem(self) -> KakudaiError | None:
         """Say why it cannot work here, once everything is loaded; None if it can."""
         return self._problem
 
-    def enlarge(self, task: Task, *, ours: bool) -> Errand:
-        """Do a task, see `run_errand`."""
+    def enlarge(self, task: Task, stamps: tuple[Stamp, ...]) -> Errand:
+        """Do a task, see `run_errand`: one is enlarged at a time, while others are fetched or delivered."""
         sides = Sides(self._staging)  # which forgets what it knew of objects at the time of another task
-        return run_errand(task, self._upscaler, self._options, sides, self._staging, ours=ours)
+        words = {"stamps": stamps, "turn": self._turn}
+        errand = run_errand(task, self._upscaler, self._options, sides, self._staging, **words)  # type: ignore[arg-type]
+        return _portable(errand)
 
 
 @dataclass(slots=True)
@@ -131,11 +186,13 @@ class Worker:
         actor: Its handle.
         place: Where it was put: a node and the processors, and GPUs, that it holds.
         doing: How many tasks it has.
+        is_alone: It has one over which another has died, and gets no other.
     """
 
     actor: Any
     place: "Place"
     doing: int = 0
+    is_alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,13 +210,15 @@ class Given:
 
     Args:
         task: Which.
-        ours: See `run_errand`.
+        stamps: See `run_errand`.
         deaths: Of actors that had it.
+        refusals: Actors that could not reach it.
     """
 
     task: Task
-    ours: bool
+    stamps: tuple[Stamp, ...] = ()
     deaths: int = 0
+    refusals: int = 0
     worker: Worker | None = field(default=None, repr=False)
 
 
@@ -185,6 +244,7 @@ class Cluster:
         self._coming: dict[Any, Worker] = {}
         self._working: list[Worker] = []
         self._given_up: Counter[Place] = Counter()
+        self._failed: Counter[Place] = Counter()
         self._refusal: KakudaiError | None = None
         self._stdout = sys.stdout
 
@@ -193,20 +253,22 @@ class Cluster:
             os.environ.setdefault(name, value)
         import ray
 
-        where = None if self._address == LOCAL else self._address
         sys.stdout = cast(TextIO, WithoutRay(self._stdout))
         at_sigterm = signal.getsignal(signal.SIGTERM)
         try:
-            ray.init(address=where, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            reason = (str(error).strip().splitlines() or ["no answer"])[0]
-            hint = "check the address, or start one: ray start --head"
-            sys.stdout = self._stdout
-            raise RuntimeUnavailable(f"the cluster at {self._address} cannot be used: {reason}", hint) from error
+            self._lay_probe()
+            ray.init(address=self._address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+            self._fill()
+        except BaseException as error:
+            self.__exit__(None, None, None)
+            if not isinstance(error, ConnectionError | RuntimeError | ValueError | ray.exceptions.RayError):
+                raise
+            hint = "check the address, and run the command on a machine of the cluster: ray start"
+            said = f"the cluster at {self._address} cannot be used: {_first_line(error)}"
+            raise RuntimeUnavailable(said, hint) from error
         finally:  # which Ray takes for itself, with another exit code than ours
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, at_sigterm)
-        self._fill()
         return self
 
     def __exit__(
@@ -219,13 +281,32 @@ class Cluster:
         self._working, self._coming = [], {}
         ray.shutdown()
         sys.stdout = self._stdout
+        if self._duty.probe is not None:
+            self._duty.probe[0].unlink(missing_ok=True)
 
-    def run(self, tasks: Iterator[tuple[Task, bool]], say: Callable[[str], None]) -> Generator[Errand, None, None]:
+    def _lay_probe(self) -> None:
+        """Put a file where results are to be, which each actor must see there: else they would be lost on its disk.
+
+        Raises:
+            OutputError: That cannot be done.
+        """
+        folder = self._duty.promise.folder
+        if folder is None:
+            return
+        path, content = folder / f".kakudai-{secrets.token_hex(8)}", secrets.token_hex(8)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="ascii")
+        except OSError as error:
+            raise OutputError(f"{folder} cannot be written: {error.strerror}", "choose another folder") from error
+        self._duty = replace(self._duty, probe=(path, content))
+
+    def run(self, tasks: Iterator[tuple[Task, tuple[Stamp, ...]]], say: Say) -> Generator[Errand, None, None]:
         """Have tasks done, and yield what became of them as they end.
 
         Args:
-            tasks: With each, whether what is at its target is an earlier result of ours. They are asked for when an
-                actor has room.
+            tasks: With each, what may be at its target as an earlier result of ours. They are asked for when an actor
+                has room.
             say: Told when actors come and go.
 
         Raises:
@@ -237,15 +318,15 @@ class Cluster:
         again: deque[Given] = deque()
         given: dict[Any, Given] = {}
         is_over, looked = False, time.monotonic()
-        last_seen = looked
+        last_seen, has_worked = looked, False
         while True:
-            while not (is_over and not again) and (worker := self._free()) is not None:
+            while not (is_over and not again) and (worker := self._free(again[0] if again else None)) is not None:
                 one = again.popleft() if again else next((Given(*each) for each in tasks), None)
                 if one is None:
                     is_over = True
                     break
-                one.worker, worker.doing = worker, worker.doing + 1
-                given[worker.actor.enlarge.remote(one.task, ours=one.ours)] = one
+                one.worker, worker.doing, worker.is_alone = worker, worker.doing + 1, one.deaths > 0
+                given[worker.actor.enlarge.remote(one.task, one.stamps)] = one
             if is_over and not given and not again:
                 return
             waited = [*given, *self._coming]
@@ -265,41 +346,56 @@ class Cluster:
                 self._fill()
                 looked = time.monotonic()
             if self._working:
-                last_seen = time.monotonic()
-            elif (self._refusal and not self._coming) or time.monotonic() > last_seen + START_SECONDS:
+                last_seen, has_worked = time.monotonic(), True
+            elif (self._refusal and not self._coming and not has_worked) or (
+                time.monotonic() > last_seen + START_SECONDS
+            ):
                 raise self._refusal or _no_room()
 
-    def _free(self) -> Worker | None:
-        """Return the actor that has least to do, if it has room for a task."""
-        worker = min(self._working, key=lambda one: one.doing, default=None)
-        return worker if worker is not None and worker.doing < AT_ONCE else None
+    def _free(self, one: Given | None) -> Worker | None:
+        """Return the actor that has least to do, if it has room for a task.
 
-    def _ended(self, reference: Any, one: Given, say: Callable[[str], None]) -> Errand | None:
-        """Return what became of a task; None where its actor has died and another is to do it."""
+        Args:
+            one: The task, if it is known: for one over which an actor has died an idle one, and where an actor could
+                not reach it, if possible another.
+        """
+        most = 0 if one is not None and one.deaths else AT_ONCE - 1
+        free = [worker for worker in self._working if worker.doing <= most and not worker.is_alone]
+        before = one.worker if one is not None else None
+        return min(free, key=lambda worker: (worker is before, worker.doing), default=None)
+
+    def _ended(self, reference: Any, one: Given, say: Say) -> Errand | None:
+        """Return what became of a task; None where another actor is to do it."""
         import ray
-        from ray.exceptions import RayError, RayTaskError
+        from ray.exceptions import RayActorError, RayError, RaySystemError, RayTaskError
 
         worker = one.worker
         assert worker is not None
-        worker.doing -= 1
+        worker.doing, worker.is_alone = worker.doing - 1, False
         try:
             errand: Errand = ray.get(reference)
         except RayTaskError as error:  # a fault of ours, in that actor
             return failed_errand(one.task, error.cause if isinstance(error.cause, Exception) else error)
+        except RaySystemError as error:
+            return failed_errand(one.task, error)
         except RayError as error:
-            if worker in self._working:  # else another of its tasks has told already
+            if isinstance(error, RayActorError) and worker in self._working:  # else another task has told already
                 self._working.remove(worker)
-                say(f"an actor has died, and others do its pictures: {_first_line(error)}")
+                ray.kill(worker.actor)
+                say(f"an actor has died, and others do its pictures: {_first_line(error)}", matters=True)
                 self._fill()
             one.deaths += 1
             if one.deaths < DEATHS:
                 return None
             hint = "it may need more memory than an actor has: fewer --actors, or a smaller --tile"
             said = f"{DEATHS} actors have died over it: {_first_line(error)}"
-            return failed_errand(one.task, OutOfMemory(said, hint))
+            return failed_errand(one.task, OutOfMemory(said, hint), is_final=True)
+        if isinstance(errand.result.error, OUT_OF_REACH) and one.refusals < DEATHS - 1 and len(self._working) > 1:
+            one.refusals += 1
+            return None
         return errand
 
-    def _arrived(self, reference: Any, say: Callable[[str], None]) -> None:
+    def _arrived(self, reference: Any, say: Say) -> None:
         """Take an actor in that has loaded its networks, or note why it cannot work."""
         import ray
         from ray.exceptions import RayError
@@ -307,14 +403,19 @@ class Cluster:
         worker = self._coming.pop(reference)
         try:
             self._refusal = ray.get(reference)
-        except RayError as error:  # its node is gone, say; it is tried again
-            logger.info("an actor could not start: %s", _first_line(error))
+        except RayError as error:  # its node is gone, say, or kakudai is not there: it is tried again, not for ever
+            self._failed[worker.place] += 1
+            if self._failed[worker.place] == 1:
+                say(f"warning: an actor could not start: {_first_line(error)}", matters=True)
+            elif self._failed[worker.place] == DEATHS:
+                self._given_up[worker.place] += 1
+                self._refusal = RuntimeUnavailable(f"actors do not start: {_first_line(error)}", NOT_THERE)
         else:
             if self._refusal is None:
                 self._working.append(worker)
-                say(f"{len(self._working)} actors at work")
+                say(f"{len(self._working)} actors at work", matters=False)
             else:
-                say(f"warning: an actor cannot work: {self._refusal.message}")
+                say(f"warning: an actor cannot work: {self._refusal.message}", matters=True)
                 self._given_up[worker.place] += 1
 
     def _fill(self) -> None:
@@ -343,11 +444,30 @@ class Cluster:
             room = node["Resources"] if node["Alive"] else {}
             on_gpus = self._duty.wish.get("device") == "cuda"
             processors, gpus = int(room.get("CPU", 0)), int(room.get("GPU", 0)) if on_gpus else 0
-            wanted = min(self._threads or max(1, processors // max(1, gpus)), processors)
+            wanted = min(self._threads or processors, max(1, processors // max(1, gpus)))
             if processors:
                 count = gpus or processors // wanted
                 found += [Place(node["NodeID"], wanted, min(1, gpus))] * count
         return found
+
+
+def _reads(path: Path, content: str) -> bool:
+    """Say whether a file is here, with that content."""
+    try:
+        return path.read_text(encoding="ascii") == content
+    except (OSError, ValueError):
+        return False
+
+
+def _portable(errand: Errand) -> Errand:
+    """Return what can be sent: some libraries' errors can be packed, and not unpacked."""
+    try:
+        pickle.loads(pickle.dumps(errand))
+    except Exception as error:
+        known = errand.result.error
+        said = str(known or error).strip() or type(known or error).__name__
+        return failed_errand(errand.task, KakudaiError(f"{type(known or error).__name__}: {said}"))
+    return errand
 
 
 def _no_room() -> RuntimeUnavailable:
@@ -355,7 +475,7 @@ def _no_room() -> RuntimeUnavailable:
     return RuntimeUnavailable(f"no actor has come to work in the cluster for {START_SECONDS:.0f} seconds", hint)
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
 
 

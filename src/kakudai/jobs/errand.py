@@ -1,6 +1,7 @@
 """One picture, done where it is convenient: fetched, enlarged, delivered. Who keeps the manifest is elsewhere."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,16 +25,25 @@ class Errand:
         result: What the engine says, with the names of the task.
         before: The input; None where it could not be read.
         after: The output that is delivered; None where there is none.
+        is_final: It is not tried once more, whatever the error.
     """
 
     task: Task
     result: "FileResult"
     before: Stamp | None = None
     after: Stamp | None = None
+    is_final: bool = False
 
 
 def run_errand(
-    task: Task, upscaler: "Upscaler", options: "FileOptions", sides: Sides, staging: Path, *, ours: bool
+    task: Task,
+    upscaler: "Upscaler",
+    options: "FileOptions",
+    sides: Sides,
+    staging: Path,
+    *,
+    stamps: tuple[Stamp, ...],
+    turn: AbstractContextManager[object],
 ) -> Errand:
     """Fetch a picture, enlarge it, and bring the result to its target; whatever goes wrong is in what is returned.
 
@@ -43,7 +53,8 @@ def run_errand(
         options: How files are read and written.
         sides: Knows how to reach them.
         staging: Where pictures are meanwhile.
-        ours: What is at the target is an earlier result of ours.
+        stamps: What may be at the target as an earlier result of ours.
+        turn: Held while the picture is enlarged.
     """
     from kakudai.engine.batch import upscale_files
     from kakudai.engine.job import Job
@@ -54,17 +65,22 @@ def run_errand(
         return failed_errand(task, error)
     try:
         made = got.result(task.target)
-        (result,) = upscale_files(upscaler, [Job(got.path, made, task.source)], options)
-        return delivered(task, got, renamed(result, task, got), sides, owned=lambda _source, _target: ours)
+        with turn:
+            (result,) = upscale_files(upscaler, [Job(got.path, made, task.source)], options)
+
+        def owned(_source: str, target: str) -> bool:
+            return any(sides.is_same(target, stamp) for stamp in stamps)
+
+        return delivered(task, got, renamed(result, task, got), sides, owned=owned)
     finally:
         got.drop()
 
 
-def failed_errand(task: Task, error: Exception) -> Errand:
+def failed_errand(task: Task, error: Exception, *, is_final: bool = False) -> Errand:
     """Return what a picture has become that could not even be begun."""
     from kakudai.engine.job import FileResult, Job
 
-    return Errand(task, FileResult(Job(b"", task.target, task.source), error))
+    return Errand(task, FileResult(Job(b"", task.target, task.source), error), is_final=is_final)
 
 
 def delivered(
@@ -81,7 +97,11 @@ def delivered(
 
 def renamed(result: "FileResult", task: Task, got: Fetched) -> "FileResult":
     """Return a result that speaks of its task, rather than of what lay here for a while."""
-    names = {str(got.path): task.source, str(got.result(task.target)): task.target}
+    return retold(result, {str(got.path): task.source, str(got.result(task.target)): task.target})
+
+
+def retold(result: "FileResult", names: dict[str, str]) -> "FileResult":
+    """Return a result that calls files otherwise."""
 
     def told(text: str) -> str:
         for name, other in names.items():

@@ -76,6 +76,11 @@ class Ledger(Generic[Name]):
         written = self._written.get(self._places.key(target))
         return written is not None and written.source == self._places.key(source) and self._is_ours(target, written)
 
+    def stamps(self, source: Name, target: Name) -> tuple[Stamp, ...]:
+        """Return what the result of that picture may be that we have written; nothing where it is another's."""
+        written = self._written.get(self._places.key(target))
+        return written.stamps if written is not None and written.source == self._places.key(source) else ()
+
     def origin(self, path: Name) -> Name | None:
         """Return the picture that a file is the untouched result of; None where it is none of ours."""
         written = self._written.get(self._places.key(path))
