@@ -233,7 +233,7 @@ def test_bfloat16_is_taken_where_there_is_a_matrix_unit(monkeypatch, tmp_path) -
         machine.Machine("onnxruntime", precision="bfloat16")
     (tmp_path / "cpuinfo").write_text("flags\t\t: fpu avx512_vnni\n")
     monkeypatch.setattr(machine, "ships_int8", lambda: False)
-    assert usual.numbers == "float32", "nothing is there to be taken"
+    assert machine.Machine("openvino").numbers == "float32", "nothing is there to be taken"
     with pytest.raises(RuntimeUnavailable, match="processor with a matrix unit"):
         Upscaler(2, runtime="openvino", precision="bfloat16")
 

@@ -1,7 +1,7 @@
 """How networks are run: by which runtime, on how many processors, with which numbers."""
 
 import platform
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
@@ -44,6 +44,9 @@ class Machine:
         device: "cpu", "cuda" for an NVIDIA GPU, or "auto", which is the processor: nobody has measured yet when a GPU
             is faster.
 
+    Attributes:
+        numbers: What shipped networks compute with, where there are such.
+
     Raises:
         UsageError: There is no such precision or device.
         RuntimeUnavailable: The device, or the runtime, is not there or cannot compute with it.
@@ -53,6 +56,7 @@ class Machine:
     threads: int | None = None
     precision: Precision = "auto"
     device: Device = "auto"
+    numbers: Numbers = field(init=False)
 
     def __post_init__(self) -> None:
         if self.device not in get_args(Device):
@@ -70,15 +74,15 @@ class Machine:
             raise RuntimeUnavailable(f"bfloat16 needs {needs}", "use --precision auto")
         if self.precision == "float16" and not self.on_gpu:
             raise RuntimeUnavailable("float16 needs a GPU", "use --precision auto")
+        # Once: what is installed, and what the processor can do, is found out from files.
+        object.__setattr__(self, "numbers", self._found_numbers())
 
     @property
     def on_gpu(self) -> bool:
         """Whether networks run on a GPU."""
         return self.device == "cuda"
 
-    @property
-    def numbers(self) -> Numbers:
-        """What shipped networks compute with, where there are such."""
+    def _found_numbers(self) -> Numbers:
         if self.precision != "auto":
             return self.precision
         if self.on_gpu:

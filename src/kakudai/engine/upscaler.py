@@ -46,7 +46,7 @@ class Report:
         strength: Of the denoising that was done, 0 to 100.
         reason: Why these, in a few words, where the picture decided: "photograph, JPEG quality 61, 4:2:0".
         notes: What the user should know about the choice, one sentence each.
-        precision: What the networks compute with: float32, bfloat16 or int8.
+        precision: What the networks compute with: float32, bfloat16, float16 or int8.
     """
 
     plan: Plan
@@ -91,7 +91,7 @@ class Upscaler:
             nothing but time and memory.
         tta: The result is the mean over this many ways to lay the picture: 1, 2, 4 or 8. Costs as many times the time.
         runtime: "auto", "onnxruntime", "openvino" or "ncnn".
-        device: "cpu", "cuda" for an NVIDIA GPU, or "auto", which takes a GPU that torch or ONNX Runtime can use.
+        device: "cpu", "cuda" for an NVIDIA GPU, or "auto", which is the processor.
         threads: Processor threads; None uses all that this process may.
         precision: "float32", "bfloat16", "float16" or "int8"; "auto" takes what is faster on this machine and as good
             (docs/reference/precision.md), and float32 for pictures of more than 8 bits.
