@@ -18,8 +18,9 @@ from kakudai.errors import OutOfMemory, RuntimeUnavailable, UsageError
 from kakudai.image.files import write_image
 from kakudai.image.picture import Picture
 from kakudai.jobs import cluster
+from kakudai.jobs.actor import Duty, Enlarger, Promise
 from kakudai.jobs.carrying import Task
-from kakudai.jobs.cluster import DEATHS, Cluster, Duty, Enlarger, Place, Promise, Worker, everywhere
+from kakudai.jobs.cluster import DEATHS, Cluster, Place, Worker, everywhere
 from kakudai.jobs.errand import Errand, failed_errand
 from kakudai.jobs.fingerprint import Stamp
 

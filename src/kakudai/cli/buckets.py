@@ -17,9 +17,10 @@ from kakudai.cli.patterns import Patterns
 from kakudai.cli.report import ending_at_sigterm
 from kakudai.cli.results import Results
 from kakudai.errors import UsageError
+from kakudai.jobs.actor import Duty, Promise
 from kakudai.jobs.address import is_address, understood, within
 from kakudai.jobs.carrying import Task
-from kakudai.jobs.cluster import Cluster, Duty, Promise
+from kakudai.jobs.cluster import Cluster
 from kakudai.jobs.manifest import NAME, Manifest
 from kakudai.jobs.sides import Sides
 from kakudai.jobs.staging import staging
