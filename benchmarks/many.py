@@ -13,12 +13,12 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
+from growth import Growth, line_through, warm_up
 from kakudai import Upscaler, read_image, write_image
 from kakudai.engine.batch import upscale_files
 from kakudai.engine.job import FileOptions, Job
@@ -29,32 +29,11 @@ PAGE, PLOT = ROOT / "docs/reference/many-pictures.md", ROOT / "docs/images/many-
 SAMPLES = 100
 """How often memory is read; at full size that is after every hundredth picture."""
 
-WARM_UP = 0.2
-"""Share of the samples that is left out: networks are opened, and allocators find their size."""
-
 MOST = 100.0
 """KB for a thousand pictures, beyond twice the standard error."""
 
 KINDS, DAMAGED = 60, 15
 """Different pictures, and each which of them is cut short."""
-
-
-@dataclass(frozen=True, slots=True)
-class Growth:
-    """A straight line through resident memory.
-
-    Args:
-        slope: KB for a thousand pictures.
-        error: Its standard error, as if samples did not depend on each other.
-    """
-
-    slope: float
-    error: float
-
-    @property
-    def is_leak(self) -> bool:
-        """Memory grows by more than is forgiven, and more than chance makes it."""
-        return self.slope - 2 * self.error > MOST
 
 
 def main(words: list[str] | None = None) -> int:
@@ -65,14 +44,14 @@ def main(words: list[str] | None = None) -> int:
     arguments = parser.parse_args(words)
     with tempfile.TemporaryDirectory() as folder:
         numbers, kilobytes = watch(Path(folder), arguments.count, arguments.model)
-    growth = line_through(numbers, kilobytes)
+    growth = line_through([number / 1000 for number in numbers], kilobytes)
     text = page(numbers, kilobytes, growth)
     if arguments.count == parser.get_default("count"):
         PAGE.write_text(text, encoding="utf-8")
         draw(numbers, kilobytes, PLOT)
     else:
         print(text)
-    return int(growth.is_leak)
+    return int(growth.is_above(MOST))
 
 
 def watch(folder: Path, count: int, model: str) -> tuple[list[int], list[int]]:
@@ -130,20 +109,9 @@ def resident_kilobytes() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE") >> 10
 
 
-def line_through(numbers: list[int], kilobytes: list[int]) -> Growth:
-    """Lay a straight line by least squares through what comes after the warm-up."""
-    start = int(WARM_UP * len(numbers))
-    thousands, memory = np.array(numbers[start:]) / 1000, np.array(kilobytes[start:], float)
-    across = thousands - thousands.mean()
-    slope = float(across @ memory / (across @ across))
-    rest = memory - memory.mean() - slope * across
-    variance = float(rest @ rest) / (len(rest) - 2)
-    return Growth(slope, (variance / float(across @ across)) ** 0.5)
-
-
 def page(numbers: list[int], kilobytes: list[int], growth: Growth) -> str:
     """Write the page."""
-    start = int(WARM_UP * len(numbers))
+    start = warm_up(len(numbers))
     return f"""# Many pictures in a row
 
 Written by `benchmarks/many.py`; do not edit. {numbers[-1]:,} small pictures, from 16 to 95 pixels a side,

@@ -21,14 +21,15 @@ PATIENCE = 90.0
 CODE = """
 import json, sys
 from pathlib import Path
+from kakudai.engine.machine import Machine
 from kakudai.serve import dispatch
 from kakudai.serve.server import run
 dispatch.PATIENCE = 90.0  # a busy machine takes its time between two tiles
 from kakudai.serve.settings import Limits, Settings
 words = json.loads(sys.argv[1])
 limits = Limits(**words.pop("limits"))
-names = tuple(words.pop("names", ()))
-settings = Settings(folder=Path(words.pop("folder")), names=names, limits=limits, **words)
+names, machine = tuple(words.pop("names", ())), Machine(**words.pop("machine"))
+settings = Settings(folder=Path(words.pop("folder")), names=names, machine=machine, limits=limits, **words)
 run(settings, lambda address: print(address, flush=True))
 """
 
@@ -126,7 +127,7 @@ def wait_until(happened: Any, seconds: float = PATIENCE) -> bool:
 def start_server(folder: Path, *, limits: dict[str, Any] | None = None, **words: Any) -> Iterator[Running]:
     """Start a server and end it."""
     folder.mkdir(exist_ok=True)
-    settings = {"port": 0, "threads": 1, "folder": str(folder), "limits": limits or {}, **words}
+    settings = {"port": 0, "machine": {"threads": 1}, "folder": str(folder), "limits": limits or {}, **words}
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     with (folder.parent / f"{folder.name}.log").open("w") as log:
         process = subprocess.Popen([sys.executable, "-c", CODE, json.dumps(settings)], stdout=subprocess.PIPE,

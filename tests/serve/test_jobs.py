@@ -15,7 +15,7 @@ from tests.serve.running import Running, drawing, encoded, name_of, start_server
 
 KEYS = {
     "id", "name", "state", "place", "progress", "seconds_left", "input_size", "output_size", "model", "strength",
-    "reason", "notes", "seconds", "result", "problem", "expires",
+    "precision", "reason", "notes", "seconds", "result", "problem", "expires",
 }  # fmt: skip
 
 

@@ -329,7 +329,7 @@ def test_what_the_disk_refuses_is_told_without_its_path(monkeypatch: pytest.Monk
     def refuse(order: object) -> None:
         raise OutputError("cannot write '/tmp/kakudai-serve-x/y/result.png': No space left on device", "make room")
 
-    engine = Engine(None, 1, "auto")  # type: ignore[arg-type]
+    engine = Engine(None, {"threads": 1})  # type: ignore[arg-type]
     monkeypatch.setattr(engine, "_enlarge", refuse)
     said = engine.work({})
     assert (said["event"], said["problem"]) == ("failed", "no-room")

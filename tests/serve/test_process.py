@@ -148,6 +148,9 @@ def test_the_command_refuses_what_cannot_be(
         (["--token", ""], "token is empty"),
         (["--token", "Schlüssel"], "no header can hold"),
         (["--folder", "/no/such/folder"], "no folder"),
+        (["--runtime", "abacus"], "no runtime is called 'abacus'"),
+        (["--precision", "float8"], "no precision is called 'float8'"),
+        (["--threads", "0"], "threads is 0"),
     ):
         assert run(["serve", *words]) == 2
         assert said in capsys.readouterr().err

@@ -49,6 +49,7 @@ def test_the_bytes_are_those_of_the_command_line(
     assert answer.headers["content-disposition"] == f"attachment; filename*=UTF-8''{written.name}"
     assert answer.headers["kakudai-model"] == said["model"]
     assert answer.headers["kakudai-strength"] == str(said["strength"])
+    assert answer.headers["kakudai-precision"] == said["precision"]
     assert answer.headers["kakudai-reason"] == said["reason"]
     assert said["strength"] > 0 or "damaged" not in name or not any(map(restores, STYLES))
     assert float(answer.headers["kakudai-seconds"]) > 0

@@ -3,13 +3,17 @@
 import logging
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kakudai.cli.options import Device, NumberFormat, Runtime, Threads
 from kakudai.cli.report import say
 from kakudai.errors import RuntimeUnavailable, UsageError
 from kakudai.jobs.address import refuse_addresses
+
+if TYPE_CHECKING:
+    from kakudai.engine.machine import Machine
 
 NEEDED = ("fastapi", "uvicorn", "python_multipart", "prometheus_client")
 
@@ -29,8 +33,10 @@ def serve(
     behind_proxy: Annotated[
         bool, typer.Option("--behind-proxy", help="Believe the X-Forwarded-For of whoever connects.")
     ] = False,
-    threads: Annotated[int | None, typer.Option(min=1, help="Processor threads; all if not given.")] = None,
-    runtime: Annotated[str, typer.Option(help="auto, onnxruntime, openvino or ncnn.")] = "auto",
+    threads: Threads = None,
+    runtime: Runtime = "auto",
+    precision: NumberFormat = "auto",
+    device: Device = "auto",
     queue: Annotated[int, typer.Option(min=0, max=1000, help="Pictures that may wait.")] = 16,
     per_client: Annotated[int, typer.Option(min=1, help="Pictures of one client that may wait or run.")] = 8,
     deadline: Annotated[float, typer.Option(min=1, help="Seconds for requests that wait for their picture.")] = 60.0,
@@ -65,8 +71,7 @@ def serve(
         token=token,
         names=tuple(name or ()),
         behind_proxy=behind_proxy,
-        threads=threads,
-        runtime=runtime,
+        machine=machine_of(runtime, threads, precision, device),
         keep_gps=keep_gps,
         folder=folder,
         limits=limits,
@@ -74,6 +79,18 @@ def serve(
     run(settings, lambda address: greet(address, settings.token is not None, life))
     say("stopped: all uploads and results are deleted")
     return 0
+
+
+def machine_of(runtime: str, threads: int | None, precision: str, device: str) -> "Machine":
+    """Return how networks are to be run.
+
+    Raises:
+        UsageError: There is no such runtime, precision or device, or there are no threads.
+        RuntimeUnavailable: The runtime or the device is not there, or cannot compute with it.
+    """
+    from kakudai.engine.machine import Machine
+
+    return Machine(runtime, threads, precision, device)  # type: ignore[arg-type]
 
 
 def greet(address: str, has_token: bool, life: float) -> None:

@@ -3,9 +3,9 @@
 import platform
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
-from kakudai.engine.runtimes import RuntimeName, available, has_gpu
+from kakudai.engine.runtimes import RuntimeName, available, check_runtime, has_gpu
 from kakudai.errors import RuntimeUnavailable, UsageError
 from kakudai.models import Model
 from kakudai.models.shipped import is_shipped, ships_int8
@@ -48,7 +48,7 @@ class Machine:
         numbers: What shipped networks compute with, where there are such.
 
     Raises:
-        UsageError: There is no such precision or device.
+        UsageError: There is no such runtime, precision or device, or there are no threads.
         RuntimeUnavailable: The device, or the runtime, is not there or cannot compute with it.
     """
 
@@ -59,6 +59,9 @@ class Machine:
     numbers: Numbers = field(init=False)
 
     def __post_init__(self) -> None:
+        check_runtime(self.runtime)
+        if self.threads is not None and self.threads < 1:
+            raise UsageError(f"threads is {self.threads}", "accepted are whole numbers from 1")
         if self.device not in get_args(Device):
             raise UsageError(f"no device is called {self.device!r}", f"accepted are {', '.join(get_args(Device))}")
         if self.precision not in get_args(Precision):
@@ -76,6 +79,11 @@ class Machine:
             raise RuntimeUnavailable("float16 needs a GPU", "use --precision auto")
         # Once: what is installed, and what the processor can do, is found out from files.
         object.__setattr__(self, "numbers", self._found_numbers())
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """What `Upscaler` has to be told to run networks like this; JSON can hold it."""
+        return {name: getattr(self, name) for name in ("runtime", "threads", "precision", "device")}
 
     @property
     def on_gpu(self) -> bool:

@@ -130,11 +130,9 @@ class Upscaler:
                 f"the tile is {tile}",
                 f"accepted are auto, 0 for the whole picture, and {SMALLEST_TILE} or more",
             )
-        if threads is not None and threads < 1:
-            raise UsageError(f"threads is {threads}", "accepted are whole numbers from 1")
-        self.threads = threads or usable_processors()
         turns = turns_for(tta)
         machine = Machine(runtime, threads, precision, device)
+        self.threads = threads or usable_processors()
         self.numbers: Numbers = machine.numbers
         self._box = Toolbox(model, Wish(scale, denoise, style), machine)
         workers = max(loaded.session.workers for loaded in self._box.usual.all)

@@ -85,6 +85,7 @@ class Enlarged:
     name: str
     model: str
     strength: int
+    precision: str
     reason: str
     seconds: float
     notes: tuple[str, ...]
@@ -104,6 +105,7 @@ class JobState:
     output_size: tuple[int, int] | None
     model: str | None
     strength: int | None
+    precision: str | None
     reason: str | None
     notes: tuple[str, ...]
     seconds: float | None
@@ -265,6 +267,7 @@ def _enlarged(answer: httpx.Response) -> Enlarged:
         unquote(named[1]) if named else "picture",
         headers.get("kakudai-model", ""),
         int(headers.get("kakudai-strength", 0)),
+        headers.get("kakudai-precision", ""),
         headers.get("kakudai-reason", ""),
         float(headers.get("kakudai-seconds", 0)),
         tuple(json.loads(headers.get("kakudai-notes", "[]"))),

@@ -1,6 +1,7 @@
 """The queue of a device: who waits, who runs, and what becomes of them. Nothing here blocks."""
 
 import asyncio
+import json
 import logging
 import time
 from collections import deque
@@ -21,6 +22,9 @@ from kakudai.serve.store import Store
 logger = logging.getLogger(__name__)
 
 SWEEP_SECONDS = 20.0
+
+CHOSEN = ("model", "strength", "precision", "reason")
+"""What the engine says of its choice, before and after the work."""
 
 PATIENCE = 10.0
 """Seconds in which a process has to heed that nobody wants its work; encoding cannot be interrupted."""
@@ -69,7 +73,7 @@ class Dispatcher:
         self.running: Job | None = None
         self.stopping = False
         died = measures.died
-        self.engine = Child("kakudai.serve.engine_process", [settings.runtime, str(settings.threads or 0)],
+        self.engine = Child("kakudai.serve.engine_process", [json.dumps(settings.machine.arguments)],
                             lambda: died("engine"))  # fmt: skip
         self.decoder = Child("kakudai.serve.decoder_process", [], lambda: died("decoder"))
 
@@ -274,7 +278,7 @@ class Dispatcher:
             output_size=tuple(message["output_size"]),
             notes=tuple(message["notes"]),
             bytes=int(message["bytes"]),
-            **{name: message[name] for name in ("model", "strength", "reason")},
+            **{name: message[name] for name in CHOSEN},
         )
 
     @staticmethod
@@ -283,7 +287,7 @@ class Dispatcher:
             if message["event"] == "progress":
                 job.change(progress=float(message["share"]))
             elif message["event"] == "chosen":
-                job.change(**{name: message[name] for name in ("model", "strength", "reason")})
+                job.change(**{name: message[name] for name in CHOSEN})
 
         return heard
 

@@ -1,5 +1,6 @@
 """The process that enlarges: it owns the networks, takes one picture at a time, and says how far it is."""
 
+import json
 import os
 import queue
 import sys
@@ -35,12 +36,11 @@ class Engine:
 
     Args:
         channel: To the server.
-        threads: Processor threads; None for all.
-        runtime: Runs the networks.
+        machine: How networks are run: arguments of `Upscaler`.
     """
 
-    def __init__(self, channel: Channel, threads: int | None, runtime: str) -> None:
-        self._channel, self._threads, self._runtime = channel, threads, runtime
+    def __init__(self, channel: Channel, machine: dict[str, Any]) -> None:
+        self._channel, self._machine = channel, machine
         self._upscalers: OrderedDict[str, Upscaler] = OrderedDict()
         self.unwanted: set[int] = set()
 
@@ -50,18 +50,8 @@ class Engine:
 
         key = repr(sorted(wish.items()))
         if key not in self._upscalers:
-            fit = None if wish["fit"] is None else (wish["fit"][0], wish["fit"][1])
-            self._upscalers[key] = Upscaler(
-                wish["scale"],
-                width=wish["width"],
-                height=wish["height"],
-                fit=fit,
-                model=wish["model"],
-                denoise=wish["denoise"],
-                tta=wish["tta"],
-                runtime=self._runtime,  # type: ignore[arg-type]
-                threads=self._threads,
-            )
+            box = None if wish["fit"] is None else tuple(wish["fit"])
+            self._upscalers[key] = Upscaler(**{**wish, "fit": box}, **self._machine)
             while len(self._upscalers) > KEPT:
                 self._upscalers.popitem(last=False)[1].close()
         self._upscalers.move_to_end(key)
@@ -102,6 +92,7 @@ class Engine:
             "model": report.model,
             "networks": report.networks,
             "strength": report.strength,
+            "precision": report.precision,
             "reason": report.reason,
             "notes": [*report.notes, *picture.metadata.notes, *picture.metadata.dropped, *lost],
             "seconds": time.perf_counter() - started,
@@ -136,6 +127,7 @@ class Engine:
                 "event": "chosen",
                 "model": report.model,
                 "strength": report.strength,
+                "precision": report.precision,
                 "reason": report.reason,
                 "output_size": [width, height],
             }
@@ -168,8 +160,7 @@ def _failed(name: str, detail: str) -> dict[str, Any]:
 def main() -> None:
     """Enlarge one picture after the other until the server has gone."""
     channel = Channel()
-    runtime, threads = sys.argv[1], int(sys.argv[2]) or None
-    engine = Engine(channel, threads, runtime)
+    engine = Engine(channel, json.loads(sys.argv[1]))
     orders: queue.Queue[dict[str, Any]] = queue.Queue()
 
     def listen() -> None:

@@ -66,6 +66,7 @@ class Job:
     progress: float = 0.0
     model: str | None = None
     strength: int | None = None
+    precision: str | None = None
     reason: str | None = None
     notes: tuple[str, ...] = ()
     seconds: float | None = None
@@ -155,6 +156,7 @@ class Job:
             "output_size": self.output_size,
             "model": self.model,
             "strength": self.strength,
+            "precision": self.precision,
             "reason": self.reason,
             "notes": list(self.notes),
             "seconds": self.seconds,
@@ -171,6 +173,7 @@ class Job:
             "Content-Disposition": f"{'inline' if inline else 'attachment'}; filename*=UTF-8''{quote(self.file_name)}",
             "Kakudai-Model": plain(self.model or ""),
             "Kakudai-Strength": str(self.strength or 0),
+            "Kakudai-Precision": self.precision or "",
             "Kakudai-Reason": plain(self.reason or ""),
             "Kakudai-Seconds": f"{self.seconds or 0:.3f}",
             "Kakudai-Notes": notes if len(notes) <= 4000 else "[]",

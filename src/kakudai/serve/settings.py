@@ -4,6 +4,8 @@ import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kakudai.engine.machine import Machine
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -70,8 +72,7 @@ class Settings:
         token: Secret that clients must send; needed wherever others than this machine can connect.
         names: More names that requests may give as their host, as a proxy in front has them.
         behind_proxy: Whether the connecting address is a proxy whose `X-Forwarded-For` names the client.
-        threads: Processor threads for networks; None uses all.
-        runtime: Runs the networks.
+        machine: How networks are run.
         keep_gps: Whether places stay in EXIF and XMP.
         folder: Where results and uploads lie, in a folder of the server's own; None is the system's place for such.
         limits: What clients may ask for.
@@ -82,8 +83,7 @@ class Settings:
     token: str | None = field(default=None, repr=False)
     names: tuple[str, ...] = ()
     behind_proxy: bool = False
-    threads: int | None = None
-    runtime: str = "auto"
+    machine: Machine = field(default_factory=Machine)
     keep_gps: bool = False
     folder: Path | None = None
     limits: Limits = field(default_factory=Limits)

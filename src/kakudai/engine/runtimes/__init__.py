@@ -102,6 +102,26 @@ def available() -> list[Found]:
     return found if takes_openvino else [found[1], found[0], *found[2:]]
 
 
+def check_runtime(name: str) -> None:
+    """Make sure that a runtime is there, as far as can be said without starting it.
+
+    Raises:
+        UsageError: No runtime has that name.
+        RuntimeUnavailable: It is not installed.
+    """
+    if name not in get_args(RuntimeName):
+        raise UsageError(f"no runtime is called {name!r}", f"accepted are {', '.join(get_args(RuntimeName))}")
+    if name != "auto":
+        _check_installed(name)
+
+
+def _check_installed(name: str) -> None:
+    if _version(name) is None:
+        raise RuntimeUnavailable(
+            f"{name} is not installed", f"pip install '{EXTRAS.get(name, name)}', or use --runtime auto"
+        )
+
+
 def open_session(
     model: Model,
     *,
@@ -126,8 +146,7 @@ def open_session(
         RuntimeUnavailable: It is not installed, or does not start, or not on a GPU.
         ModelInvalid: It refuses the model.
     """
-    if runtime not in get_args(RuntimeName):
-        raise UsageError(f"no runtime is called {runtime!r}", f"accepted are {', '.join(get_args(RuntimeName))}")
+    check_runtime(runtime)
     threads = threads or usable_processors()
     if gpu:
         return _open_on_gpu(model, runtime, threads, numbers)
@@ -159,15 +178,14 @@ def _open_on_gpu(model: Model, runtime: RuntimeName, threads: int, numbers: str)
 
 
 def _open(name: str, model: Model, **words: Any) -> Session:
-    extra = EXTRAS.get(name, name)
-    if _version(name) is None:
-        raise RuntimeUnavailable(f"{name} is not installed", f"pip install '{extra}', or use --runtime auto")
+    _check_installed(name)
     try:
         module = import_module(f"{__name__}.{name}")
     except (ImportError, OSError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise RuntimeUnavailable(
-            f"{name} is installed and does not start: {reason}", f"pip install --force-reinstall '{extra}'"
+            f"{name} is installed and does not start: {reason}",
+            f"pip install --force-reinstall '{EXTRAS.get(name, name)}'",
         ) from error
     session: Session = module.open_model(model, **words)
     return session
