@@ -17,12 +17,14 @@ from kakudai.engine.job import FileOptions
 from kakudai.errors import OutOfMemory, RuntimeUnavailable, UsageError
 from kakudai.image.files import write_image
 from kakudai.image.picture import Picture
-from kakudai.jobs import cluster
+from kakudai.jobs import cluster, roster
 from kakudai.jobs.actor import Duty, Enlarger, Promise
 from kakudai.jobs.carrying import Task
-from kakudai.jobs.cluster import DEATHS, Cluster, Place, Worker, everywhere
+from kakudai.jobs.cluster import DEATHS, Cluster, everywhere
 from kakudai.jobs.errand import Errand, failed_errand
 from kakudai.jobs.fingerprint import Stamp
+from kakudai.jobs.requests import PictureRequest
+from kakudai.jobs.roster import Place, Worker
 
 ray = pytest.importorskip("ray")
 
@@ -105,7 +107,7 @@ def test_a_node_that_dies_takes_no_picture_with_it(nodes) -> None:
         nodes.remove_node(node, allow_graceful=False)
         said, complaints = working.communicate(timeout=120)
     assert working.returncode == 0, complaints
-    assert "an actor has died, and others do its pictures" in complaints
+    assert "an actor has died, and others do its work" in complaints
     assert told(said) == {(f"in/{number}.png", "done"): 1 for number in range(60)}
     lines = map(json.loads, (Path("out") / "kakudai-manifest.jsonl").read_text().splitlines())
     done = Counter(line["input"]["path"] for line in lines if line.get("status") == "done")
@@ -137,7 +139,7 @@ def test_a_picture_that_kills_every_actor_fails_and_the_others_are_done(monkeypa
     monkeypatch.setattr(ray, "wait", lambda waited, **_: (waited[:1], waited[1:]))
     monkeypatch.setattr(ray, "get", get)
     monkeypatch.setattr(ray, "kill", lambda _: None)
-    monkeypatch.setattr(cluster, "LOOK_SECONDS", 60.0)
+    monkeypatch.setattr(roster, "LOOK_SECONDS", 60.0)
     driver, said = Cluster("local", DUTY), list[str]()
 
     def say(text: str, *, matters: bool) -> None:
@@ -150,7 +152,7 @@ def test_a_picture_that_kills_every_actor_fails_and_the_others_are_done(monkeypa
     monkeypatch.setattr(driver, "_fill", refill)
     refill()
     tasks = [Task(name, "out.png") for name in ("killer.png", "healthy.png")]
-    errands = {errand.task.source: errand for errand in driver.run(((task, ()) for task in tasks), say)}
+    errands = {errand.task.source: errand for errand in driver.run(map(PictureRequest, tasks), say)}
     killer, healthy = errands["killer.png"], errands["healthy.png"]
     assert isinstance(killer.result.error, OutOfMemory)
     assert f"{DEATHS} actors have died over it" in killer.result.error.message
@@ -162,15 +164,15 @@ def test_a_picture_that_kills_every_actor_fails_and_the_others_are_done(monkeypa
 
 def test_nobody_to_work_is_said_with_the_reason(monkeypatch) -> None:
     driver = Cluster("local", DUTY)
-    monkeypatch.setattr(cluster, "START_SECONDS", 0.0)
+    monkeypatch.setattr(roster, "START_SECONDS", 0.0)
     monkeypatch.setattr(driver, "_fill", lambda: None)
     with pytest.raises(RuntimeUnavailable, match="no actor has come to work"):
-        list(driver.run(iter([(Task("a.png", "b.png"), ())]), lambda text, matters: None))
+        list(driver.run(iter([PictureRequest(Task("a.png", "b.png"))]), lambda text, matters: None))
     driver._coming = {1: Worker(None, Place("node", 1))}
     monkeypatch.setattr(ray, "wait", lambda waited, **_: (waited[:1], waited[1:]))
     monkeypatch.setattr(ray, "get", lambda _: RuntimeUnavailable("kakudai is 1 on alpha, and 2 where it was started"))
     with pytest.raises(RuntimeUnavailable, match="kakudai is 1 on alpha"):
-        list(driver.run(iter([(Task("a.png", "b.png"), ())]), lambda text, matters: None))
+        list(driver.run(iter([PictureRequest(Task("a.png", "b.png"))]), lambda text, matters: None))
 
 
 def test_actors_of_another_version_refuse() -> None:

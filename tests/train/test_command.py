@@ -20,6 +20,7 @@ from tests.train.tiny import log_of, losses, write_recipe
 from kakudai.cli import main
 
 KAKUDAI = [sys.executable, "-m", "kakudai"]
+ON_RAY = Path(__file__).parents[2] / "examples/train_on_ray.py"
 
 
 def run(*words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -130,6 +131,28 @@ def test_two_machines_have_the_losses_of_one(recipe_file: Path, alone: Path, tmp
     said = [process.communicate(timeout=200)[1] for process in started]
     assert [process.returncode for process in started] == [0, 0], said
     assert [text.count("written: ") for text in said] == [1, 0]
+    assert [loss for _, loss in losses(tmp_path / "two")] == pytest.approx(
+        [loss for _, loss in losses(alone)], rel=1e-4
+    )
+
+
+@pytest.mark.slow
+def test_ray_train_has_the_losses_of_one(recipe_file: Path, alone: Path, tmp_path: Path) -> None:
+    """Ray Train starts two processes on the two nodes of a cluster, and gloo joins them."""
+    pytest.importorskip("ray.train.torch")
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 2, "include_dashboard": False})
+    try:
+        cluster.add_node(num_cpus=1)
+        words = [str(recipe_file), str(tmp_path / "two"), "--workers", "2", "--address", cluster.address, *CHANGES]
+        done = subprocess.run(
+            [sys.executable, ON_RAY, *words], capture_output=True, text=True, timeout=200, check=False
+        )
+    finally:
+        cluster.shutdown()
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "two/tiny.onnx").exists()
     assert [loss for _, loss in losses(tmp_path / "two")] == pytest.approx(
         [loss for _, loss in losses(alone)], rel=1e-4
     )

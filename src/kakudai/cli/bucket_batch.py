@@ -17,8 +17,8 @@ from kakudai.errors import BucketError, KakudaiError, NoRoom, OutputError, Outpu
 from kakudai.jobs.carrying import Fetched, Task, fetched
 from kakudai.jobs.cluster import everywhere
 from kakudai.jobs.errand import Errand, delivered, failed_errand, renamed, retold
-from kakudai.jobs.fingerprint import Stamp
 from kakudai.jobs.lines import Status
+from kakudai.jobs.requests import PictureRequest
 from kakudai.jobs.sides import Sides
 
 if TYPE_CHECKING:
@@ -136,13 +136,14 @@ class BucketBatch:
         """Let the machines of a cluster enlarge pictures, and say what they tell."""
         sent: dict[Task, Task] = {}
 
-        def given() -> Iterator[tuple[Task, tuple[Stamp, ...]]]:
+        def given() -> Iterator[PictureRequest]:
             for task in tasks:
                 reachable = everywhere(task)
                 sent[reachable] = task
                 if self._keeper is not None:
                     self._keeper.check()
-                yield reachable, () if self._keeper is None else self._keeper.ledger.stamps(task.source, task.target)
+                stamps = () if self._keeper is None else self._keeper.ledger.stamps(task.source, task.target)
+                yield PictureRequest(reachable, stamps)
 
         def say(text: str, *, matters: bool) -> None:
             if matters or not self._results.quiet:

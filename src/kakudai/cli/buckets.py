@@ -4,12 +4,13 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kakudai.cli.assigning import Naming
 from kakudai.cli.bucket_batch import BucketBatch
 from kakudai.cli.bucket_inputs import Item, Refused, Search, find_items
 from kakudai.cli.bucket_targets import Settling, output_place
+from kakudai.cli.clusters import cluster_of
 from kakudai.cli.endings import readable_extensions
 from kakudai.cli.keeping import Again
 from kakudai.cli.order import Order
@@ -17,10 +18,8 @@ from kakudai.cli.patterns import Patterns
 from kakudai.cli.report import ending_at_sigterm
 from kakudai.cli.results import Results
 from kakudai.errors import UsageError
-from kakudai.jobs.actor import Duty, Promise
 from kakudai.jobs.address import is_address, understood, within
 from kakudai.jobs.carrying import Task
-from kakudai.jobs.cluster import Cluster
 from kakudai.jobs.manifest import NAME, Manifest
 from kakudai.jobs.sides import Sides
 from kakudai.jobs.staging import staging
@@ -79,10 +78,7 @@ def upscale_in_buckets(
     cluster = None
     if wanted.ray is not None:
         shared = None if folder is None or is_address(folder) else Path(folder).absolute()
-        run = order.run(upscaler, options)
-        promise = Promise(upscaler.runtime, upscaler.numbers, tuple(sorted(run.networks.items())), shared)
-        duty = Duty(_everywhere(order.wish(), upscaler), options, promise)
-        cluster = Cluster(wanted.ray, duty, threads=order.threads, most=wanted.actors)
+        cluster = cluster_of(wanted.ray, wanted.actors, order, upscaler, options, shared)
     with ending_at_sigterm(), staging() as place:
         sides = Sides(place)
         search = Search(readable_extensions() | {".cbz"}, wanted.patterns, wanted.recursive, folder)
@@ -140,14 +136,3 @@ def _keeping(
         sides.relate(Path(name))
         with Manifest(Path(name), reading=reading) as file:
             yield BucketKeeper(file, run, sides)
-
-
-def _everywhere(wish: dict[str, Any], upscaler: "Upscaler") -> dict[str, Any]:
-    """Return the arguments of an upscaler that works on other machines: the network itself in place of its file."""
-    from kakudai.models import Model
-    from kakudai.models.catalogue import is_folder, is_path
-
-    named = wish["model"]
-    if is_folder(named):
-        return {**wish, "model": str(Path(named).absolute())}
-    return {**wish, "model": upscaler.model} if is_path(named) and isinstance(upscaler.model, Model) else wish

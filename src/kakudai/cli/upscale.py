@@ -2,6 +2,7 @@
 
 from kakudai.cli.assigning import Naming, assign_targets
 from kakudai.cli.batch import Batch
+from kakudai.cli.clusters import cluster_of, helpers, is_one_picture
 from kakudai.cli.endings import extension_of, readable_extensions, writable_extensions
 from kakudai.cli.inputs import Assignment, Found, find_pictures
 from kakudai.cli.keeping import Again, keeping, manifest_path
@@ -95,7 +96,7 @@ def upscale(
 
     From a folder into a folder, what is done is kept in kakudai-manifest.jsonl there: the same command given again
     goes on where it was. Inputs and output may be addresses, too, such as s3://bucket/folder/. With --ray the machines
-    of a cluster do the work.
+    of a cluster do the work; a single picture is cut into parts for them.
 
     Example: kakudai upscale photo.jpg holiday/ -s 4 -o large/
     """
@@ -110,27 +111,30 @@ def upscale(
         device=device, threads=threads,
     )  # fmt: skip
     template = order.template(name, format)
-    with order.open() as upscaler:
+    is_spread = ray is not None and is_one_picture(inputs)
+    with order.open() as opened:
         results = Results(as_json=as_json, quiet=quiet)
-        results.note(upscaler.notes)
+        results.note(opened.notes)
         endings = readable_extensions() | {".cbz"}  # a .zip may be anything: it has to be named
         patterns = Patterns(tuple(include or ()), tuple(exclude or ()))
         naming = Naming(output, order.label, extension_of(kind), writable_extensions(), on_exists, template)  # type: ignore[arg-type]
         again = Again(verify, retry_failed)
-        if ray is not None or is_about_buckets(inputs, output, manifest):
-            from kakudai.cli.buckets import Wanted, upscale_in_buckets
+        spread = cluster_of(ray, actors, order, opened, options, None) if ray and is_spread and not dry_run else None
+        with helpers(spread, opened, quiet=quiet) as upscaler:
+            if (ray is not None and not is_spread) or is_about_buckets(inputs, output, manifest):
+                from kakudai.cli.buckets import Wanted, upscale_in_buckets
 
-            wanted = Wanted(
-                inputs, naming, patterns, recursive, manifest, no_manifest=no_manifest, again=again,
-                fail_fast=fail_fast, dry_run=dry_run, ray=ray, actors=actors,
-            )  # fmt: skip
-            return upscale_in_buckets(wanted, order, upscaler, options, results)
-        found = list(find_pictures(inputs, endings, recursive=recursive, patterns=patterns))
-        pictures = [picture for picture in found if isinstance(picture, Found)]
-        path = manifest_path(manifest, pictures, naming, is_off=no_manifest)
-        with keeping(path, order, upscaler, options, reading=dry_run) as keeper:
-            batch = Batch(upscaler, options, results, fail_fast=fail_fast, keeper=keeper, again=again)
-            assignments = [problem for problem in found if isinstance(problem, Assignment)]
-            assignments += assign_targets(pictures, naming, keeper.ledger if keeper else None, path)
-            batch.refuse(assignments)
-            return batch.plan(assignments) if dry_run else batch.run(assignments)
+                wanted = Wanted(
+                    inputs, naming, patterns, recursive, manifest, no_manifest=no_manifest, again=again,
+                    fail_fast=fail_fast, dry_run=dry_run, ray=None if is_spread else ray, actors=actors,
+                )  # fmt: skip
+                return upscale_in_buckets(wanted, order, upscaler, options, results)
+            found = list(find_pictures(inputs, endings, recursive=recursive, patterns=patterns))
+            pictures = [picture for picture in found if isinstance(picture, Found)]
+            path = manifest_path(manifest, pictures, naming, is_off=no_manifest)
+            with keeping(path, order, upscaler, options, reading=dry_run) as keeper:
+                batch = Batch(upscaler, options, results, fail_fast=fail_fast, keeper=keeper, again=again)
+                assignments = [problem for problem in found if isinstance(problem, Assignment)]
+                assignments += assign_targets(pictures, naming, keeper.ledger if keeper else None, path)
+                batch.refuse(assignments)
+                return batch.plan(assignments) if dry_run else batch.run(assignments)

@@ -1,5 +1,6 @@
 """`Upscaler`: one loaded model, any number of pictures."""
 
+import copy
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from kakudai.engine.block import Crew
 from kakudai.engine.enlarging import Enlarging
 from kakudai.engine.ensemble import turns_for
 from kakudai.engine.estimate import Costs, Estimate
@@ -151,6 +153,16 @@ class Upscaler:
     def close(self) -> None:
         """Let the threads go."""
         self._shop.pool.shutdown(cancel_futures=True)
+
+    def helped_by(self, crew: Crew) -> "Upscaler":
+        """Return this upscaler, whose tiles others run: it has the same networks, and ends when this one does.
+
+        Networks that look at a whole picture, and animations, are run here all the same.
+        """
+        helped = copy.copy(self)
+        helped._shop = replace(self._shop, crew=crew)
+        helped._costs = Costs(helped._shop)
+        return helped
 
     @property
     def runtime(self) -> str:

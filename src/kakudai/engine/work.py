@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import DTypeLike
 
+from kakudai.engine.block import Crew
 from kakudai.engine.ensemble import Turn
 from kakudai.engine.loaded import Loaded, Run
 from kakudai.engine.memory import SMALLEST_TILE
@@ -20,6 +21,7 @@ from kakudai.errors import OutOfMemory
 from kakudai.image.picture import Pixels
 from kakudai.image.resize import Resampling, resize_rows
 from kakudai.image.spool import MEMORY, Room, strips, together
+from kakudai.models import Model
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +33,14 @@ class Workshop:
         turns: The result is the mean over these.
         pool: Runs the tiles.
         room: Where pictures lie between two networks.
+        crew: Who runs the tiles that depend on nothing but their surroundings; this process if None.
     """
 
     tile: int | None
     turns: tuple[Turn, ...]
     pool: ThreadPoolExecutor
     room: Room = MEMORY
+    crew: Crew | None = None
 
 
 class Work:
@@ -111,11 +115,7 @@ class Work:
         while True:
             self.tile = self.tile or tile
             try:
-                if self._recall:
-                    bands = iter([self._recall.run(self._number, loaded, image, tile, dtype, run=run)])
-                else:
-                    bands = loaded.bands(image, tile, dtype, run, start=rows)
-                for band in bands:
+                for band in self._bands(loaded, image, tile, dtype, run=run, start=rows):
                     rows += len(band) // loaded.model.scale
                     self.seconds += time.perf_counter() - started
                     yield band
@@ -131,6 +131,17 @@ class Work:
             else:
                 self.seconds += time.perf_counter() - started
                 return
+
+    def _bands(
+        self, loaded: Loaded, image: Pixels, tile: int, dtype: DTypeLike, *, run: Run, start: int
+    ) -> Iterator[Pixels]:
+        """Let a network be run by whoever can."""
+        if self._recall:
+            return iter([self._recall.run(self._number, loaded, image, tile, dtype, run=run)])
+        crew = self._shop.crew
+        if crew is not None and loaded.model.halo is not None and isinstance(loaded.model, Model):
+            return crew.bands(loaded, image, self._shop.tile, dtype, run=run, start=start)
+        return loaded.bands(image, tile, dtype, run, start=start)
 
     def _advance(self, pixels: int) -> None:
         with self._counting:

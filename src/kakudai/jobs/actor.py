@@ -13,11 +13,16 @@ from kakudai.errors import KakudaiError, OutputError, RuntimeUnavailable
 from kakudai.jobs.carrying import Task
 from kakudai.jobs.errand import Errand, failed_errand, run_errand
 from kakudai.jobs.fingerprint import Stamp, hash_bytes
+from kakudai.jobs.requests import Piece
 from kakudai.jobs.sides import Sides
 from kakudai.jobs.staging import staging
 
 if TYPE_CHECKING:
+    from kakudai.engine.block import Block, Which
     from kakudai.engine.job import FileOptions
+
+MACHINE = ("runtime", "threads", "device")
+"""Words of a wish that say how networks are run; what they compute with is said with each block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,8 @@ class Enlarger:
     """An actor: holds networks, and does tasks."""
 
     def __init__(self, duty: Duty) -> None:
+        from kakudai.engine.block import BlockWorker
+        from kakudai.engine.machine import Machine
         from kakudai.engine.upscaler import Upscaler
 
         self._problem: KakudaiError | None = None
@@ -75,6 +82,7 @@ class Enlarger:
             self._compare("the precision", duty.promise.numbers, self._upscaler.numbers)
             networks = sorted((name, hash_bytes(data)) for name, data in self._upscaler.contents())
             self._compare("networks", str(duty.promise.networks), str(tuple(networks)))
+            self._blocks = BlockWorker(Machine(**{word: duty.wish[word] for word in MACHINE if word in duty.wish}))
         except KakudaiError as error:
             self._problem = error
 
@@ -94,6 +102,12 @@ class Enlarger:
         words = {"stamps": stamps, "turn": self._turn}
         errand = run_errand(task, self._upscaler, self._options, sides, self._staging, **words)  # type: ignore[arg-type]
         return _portable(errand)
+
+    def enlarge_block(self, number: int, block: "Block", which: "Which", model: list[Any]) -> Piece:
+        """Enlarge a part of a picture, see `BlockWorker`; the network is fetched once."""
+        import ray
+
+        return Piece(number, self._blocks.enlarge(block, which, lambda: ray.get(model[0])))
 
 
 def _reads(path: Path, content: str) -> bool:

@@ -19,48 +19,32 @@ import signal
 import sys
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, TextIO, cast
+from typing import Any, Protocol, TextIO, TypeVar, cast
 
-from kakudai.errors import (
-    BucketError,
-    KakudaiError,
-    NoRoom,
-    OutOfMemory,
-    OutputError,
-    PictureNotFound,
-    RuntimeUnavailable,
-    UsageError,
-)
+from kakudai.errors import KakudaiError, OutOfMemory, OutputError, RuntimeUnavailable, UsageError
 from kakudai.jobs.actor import Duty, Enlarger
 from kakudai.jobs.address import is_address
 from kakudai.jobs.carrying import Task
-from kakudai.jobs.errand import Errand, failed_errand
-from kakudai.jobs.fingerprint import Stamp
+from kakudai.jobs.requests import Request
+from kakudai.jobs.roster import LOOK_SECONDS, START_SECONDS, Given, Patience, Place, Todo, Worker
 
 logger = logging.getLogger(__name__)
 
-OUT_OF_REACH = (PictureNotFound, BucketError, NoRoom)
-"""Errors that may be those of a machine, and not of the picture: another one tries."""
+Outcome = TypeVar("Outcome")
 
 NOT_THERE = "is kakudai installed on all machines, for the same Python?"
 
 AT_ONCE = 2
-"""Tasks of an actor: one picture is fetched or delivered while another is enlarged."""
+"""Requests of an actor: one picture is fetched or delivered while another is enlarged."""
 
 DEATHS = 3
 """Of actors, over one picture, until it has failed."""
-
-START_SECONDS = 120.0
-"""How long it may take until an actor is at work."""
-
-LOOK_SECONDS = 2.0
-"""From one look whether nodes have joined to the next."""
 
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS": "0"}
 """kakudai goes to no address that the user has not named."""
@@ -92,50 +76,6 @@ class WithoutRay:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
-
-
-@dataclass(slots=True)
-class Worker:
-    """An actor, as the driver sees it.
-
-    Args:
-        actor: Its handle.
-        place: Where it was put: a node and the processors, and GPUs, that it holds.
-        doing: How many tasks it has.
-        is_alone: It has one over which another has died, and gets no other.
-    """
-
-    actor: Any
-    place: "Place"
-    doing: int = 0
-    is_alone: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Room for one actor on one node."""
-
-    node: str
-    processors: int
-    gpus: int = 0
-
-
-@dataclass(slots=True)
-class Given:
-    """A task that an actor has, or that waits for one again.
-
-    Args:
-        task: Which.
-        stamps: See `run_errand`.
-        deaths: Of actors that had it.
-        refusals: Actors that could not reach it.
-    """
-
-    task: Task
-    stamps: tuple[Stamp, ...] = ()
-    deaths: int = 0
-    refusals: int = 0
-    worker: Worker | None = field(default=None, repr=False)
 
 
 class Cluster:
@@ -217,99 +157,105 @@ class Cluster:
             raise OutputError(f"{folder} cannot be written: {error.strerror}", "choose another folder") from error
         self._duty = replace(self._duty, probe=(path, content))
 
-    def run(self, tasks: Iterator[tuple[Task, tuple[Stamp, ...]]], say: Say) -> Generator[Errand, None, None]:
-        """Have tasks done, and yield what became of them as they end.
+    @property
+    def size(self) -> int:
+        """How many actors are at work."""
+        return len(self._working)
+
+    def run(
+        self,
+        requests: Iterator[Request[Outcome]],
+        say: Say,
+        *,
+        has_room: Callable[[], bool] = lambda: True,
+        enough: threading.Event | None = None,
+    ) -> Generator[Outcome, None, None]:
+        """Have requests done, and yield what became of them as they end.
 
         Args:
-            tasks: With each, what may be at its target as an earlier result of ours. They are asked for when an actor
-                has room.
+            requests: They are asked for when an actor has room.
             say: Told when actors come and go.
+            has_room: Says whether the outcome of one more can be taken; asked before a new one is begun.
+            enough: Another thread sets it when it wants no more; looked at every `LOOK_SECONDS`.
 
         Raises:
             KakudaiError: No actor can work: why the last that was asked cannot.
             RuntimeUnavailable: None has come, or come back, for `START_SECONDS`.
         """
-        import ray
+        todo, patience = Todo(requests, has_room), Patience()
+        try:
+            while not (enough is not None and enough.is_set()):
+                self._give_out(todo)
+                if todo.is_over and not todo.given and not todo.again:
+                    return
+                reference = _first_ready([*todo.given, *self._coming])
+                if reference in self._coming:
+                    self._arrived(reference, say)
+                elif reference is not None:
+                    one = todo.given.pop(reference)
+                    if self._ended(reference, one, say):
+                        yield one.outcome
+                    else:
+                        todo.again.append(one)
+                if patience.wants_a_look():
+                    self._fill()
+                if self._working:
+                    patience.see_somebody()
+                elif patience.is_over or (self._refusal and not self._coming and not patience.has_seen):
+                    raise self._refusal or _no_room()
+        finally:  # of what is not waited for any longer
+            for one in todo.given.values():
+                assert one.worker is not None
+                one.worker.doing, one.worker.is_alone = one.worker.doing - 1, False
 
-        again: deque[Given] = deque()
-        given: dict[Any, Given] = {}
-        is_over, looked = False, time.monotonic()
-        last_seen, has_worked = looked, False
-        while True:
-            while not (is_over and not again) and (worker := self._free(again[0] if again else None)) is not None:
-                one = again.popleft() if again else next((Given(*each) for each in tasks), None)
-                if one is None:
-                    is_over = True
-                    break
-                one.worker, worker.doing, worker.is_alone = worker, worker.doing + 1, one.deaths > 0
-                given[worker.actor.enlarge.remote(one.task, one.stamps)] = one
-            if is_over and not given and not again:
-                return
-            waited = [*given, *self._coming]
-            ready = ray.wait(waited, num_returns=1, timeout=LOOK_SECONDS)[0] if waited else []
-            if not waited:
-                time.sleep(LOOK_SECONDS / 4)
-            if ready and ready[0] in given:
-                one = given.pop(ready[0])
-                errand = self._ended(ready[0], one, say)
-                if errand is None:
-                    again.append(one)
-                else:
-                    yield errand
-            elif ready:
-                self._arrived(ready[0], say)
-            if time.monotonic() > looked + LOOK_SECONDS:
-                self._fill()
-                looked = time.monotonic()
-            if self._working:
-                last_seen, has_worked = time.monotonic(), True
-            elif (self._refusal and not self._coming and not has_worked) or (
-                time.monotonic() > last_seen + START_SECONDS
-            ):
-                raise self._refusal or _no_room()
+    def _give_out(self, todo: "Todo") -> None:
+        """Give actors what they have room for."""
+        while (one := todo.first()) is not None and (worker := self._free(one)) is not None:
+            todo.begin(one.request.ask(worker.actor), one)
+            one.worker, worker.doing, worker.is_alone = worker, worker.doing + 1, one.deaths > 0
 
-    def _free(self, one: Given | None) -> Worker | None:
-        """Return the actor that has least to do, if it has room for a task.
+    def _free(self, one: Given) -> Worker | None:
+        """Return the actor that has least to do, if it has room for a request.
 
         Args:
-            one: The task, if it is known: for one over which an actor has died an idle one, and where an actor could
-                not reach it, if possible another.
+            one: The request: for one over which an actor has died an idle one, and where an actor could not reach it,
+                if possible another.
         """
-        most = 0 if one is not None and one.deaths else AT_ONCE - 1
+        most = 0 if one.deaths else AT_ONCE - 1
         free = [worker for worker in self._working if worker.doing <= most and not worker.is_alone]
-        before = one.worker if one is not None else None
-        return min(free, key=lambda worker: (worker is before, worker.doing), default=None)
+        return min(free, key=lambda worker: (worker is one.worker, worker.doing), default=None)
 
-    def _ended(self, reference: Any, one: Given, say: Say) -> Errand | None:
-        """Return what became of a task; None where another actor is to do it."""
+    def _ended(self, reference: Any, one: Given, say: Say) -> bool:
+        """Note what became of a request; return whether it has ended, rather than being for another actor."""
         import ray
         from ray.exceptions import RayActorError, RayError, RaySystemError, RayTaskError
 
-        worker = one.worker
+        worker, request = one.worker, one.request
         assert worker is not None
         worker.doing, worker.is_alone = worker.doing - 1, False
         try:
-            errand: Errand = ray.get(reference)
+            one.outcome = ray.get(reference)
         except RayTaskError as error:  # a fault of ours, in that actor
-            return failed_errand(one.task, error.cause if isinstance(error.cause, Exception) else error)
+            one.outcome = request.failed(error.cause if isinstance(error.cause, Exception) else error)
         except RaySystemError as error:
-            return failed_errand(one.task, error)
+            one.outcome = request.failed(error)
         except RayError as error:
-            if isinstance(error, RayActorError) and worker in self._working:  # else another task has told already
+            if isinstance(error, RayActorError) and worker in self._working:  # else another request has told already
                 self._working.remove(worker)
                 ray.kill(worker.actor)
-                say(f"an actor has died, and others do its pictures: {_first_line(error)}", matters=True)
+                say(f"an actor has died, and others do its work: {_first_line(error)}", matters=True)
                 self._fill()
             one.deaths += 1
             if one.deaths < DEATHS:
-                return None
+                return False
             hint = "it may need more memory than an actor has: fewer --actors, or a smaller --tile"
             said = f"{DEATHS} actors have died over it: {_first_line(error)}"
-            return failed_errand(one.task, OutOfMemory(said, hint), is_final=True)
-        if isinstance(errand.result.error, OUT_OF_REACH) and one.refusals < DEATHS - 1 and len(self._working) > 1:
-            one.refusals += 1
-            return None
-        return errand
+            one.outcome = request.failed(OutOfMemory(said, hint), is_final=True)
+        else:
+            if request.is_refused(one.outcome) and one.refusals < DEATHS - 1 and len(self._working) > 1:
+                one.refusals += 1
+                return False
+        return True
 
     def _arrived(self, reference: Any, say: Say) -> None:
         """Take an actor in that has loaded its networks, or note why it cannot work."""
@@ -365,6 +311,17 @@ class Cluster:
                 count = gpus or processors // wanted
                 found += [Place(node["NodeID"], wanted, min(1, gpus))] * count
         return found
+
+
+def _first_ready(waited: list[Any]) -> Any:
+    """Wait for a while, and return a reference that is there; None where none is."""
+    import ray
+
+    if not waited:
+        time.sleep(LOOK_SECONDS / 4)
+        return None
+    ready = ray.wait(waited, num_returns=1, timeout=LOOK_SECONDS)[0]
+    return ready[0] if ready else None
 
 
 def _no_room() -> RuntimeUnavailable:

@@ -1,0 +1,177 @@
+"""jobs/spreading.py: one picture in parts over the actors of a cluster; two nodes on this machine."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.jobs.test_cluster import wait_for
+from tests.small_models import convolutional
+
+from kakudai.engine import block as block_module
+from kakudai.engine.block import Which, rows_of_blocks
+from kakudai.engine.ensemble import Turn
+from kakudai.engine.loaded import Loaded, Run
+from kakudai.engine.machine import Machine
+from kakudai.engine.tiles import Tile
+from kakudai.errors import WrongResult
+from kakudai.image.files import write_image
+from kakudai.image.picture import Picture
+from kakudai.jobs.requests import BlockRequest, Piece
+from kakudai.jobs.spreading import Canvas, Spread, in_background
+from kakudai.models.catalogue import model_from_bytes
+
+ray = pytest.importorskip("ray")
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "kakudai", "upscale", *words]
+
+
+@pytest.fixture
+def giant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A picture, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+    pixels = np.random.default_rng(1).integers(0, 256, (2200, 2900, 3), np.uint8)
+    write_image(Picture(pixels), tmp_path / "giant.tif")
+    return tmp_path / "giant.tif"
+
+
+@pytest.mark.slow
+def test_a_picture_is_the_same_although_a_machine_dies(giant: Path) -> None:
+    from ray.cluster_utils import Cluster as Nodes
+
+    target, plain = "large.dzi", giant.parent / "plain"
+    plain.mkdir()
+    subprocess.run(command(giant.name, "-o", f"plain/{target}", "-m", "photo-fast-x2"), check=True, capture_output=True)
+    nodes = Nodes(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    try:
+        node = nodes.add_node(num_cpus=1)
+        words = command(giant.name, "-o", target, "-m", "photo-fast-x2", "--ray", nodes.address)
+        with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as working:
+            assert working.stderr is not None
+            wait_for(working.stderr, "2 actors at work")
+            time.sleep(0.3)
+            nodes.remove_node(node, allow_graceful=False)
+            complaints = working.communicate(timeout=120)[1]
+    finally:
+        nodes.shutdown()
+    assert working.returncode == 0, complaints
+    assert "an actor has died, and others do its work" in complaints
+    made = sorted(path.relative_to(giant.parent) for path in giant.parent.glob("large_files/**/*.*"))
+    same = sorted(path.relative_to(plain) for path in plain.glob("large_files/**/*.*"))
+    assert made == same
+    assert len(made) > 50
+    for name in (Path(target), *made):
+        assert (giant.parent / name).read_bytes() == (plain / name).read_bytes()
+
+
+class Backwards:
+    """Stands for a cluster: does what it was given when there is room for no more, the last first."""
+
+    def __init__(self, loaded: Loaded, size: int = 3) -> None:
+        self._loaded, self.size, self.most = loaded, size, 0
+
+    def run(self, requests: Iterator[BlockRequest], _say: object, **words: Any) -> Generator[Piece, None, None]:
+        given, is_over = list[BlockRequest](), False
+        while not words["enough"].is_set():
+            while not is_over and words["has_room"]() and (one := next(requests, None)) is not None:
+                given.append(one)
+            is_over = words["has_room"]()
+            self.most = max(self.most, len(given))
+            if not given:
+                return
+            one = given.pop()
+            with block_module.ThreadPoolExecutor(1) as pool:
+                yield Piece(one.number, block_module.enlarge_block(self._loaded, one.cut(), pool))
+
+
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> Loaded:
+    """A network, whose blocks are small."""
+    monkeypatch.setattr(block_module, "ROWS", 64)
+    monkeypatch.setattr(block_module, "RESULT_BYTES", 64 * 80 * 4 * 3)
+    monkeypatch.setattr(ray, "put", lambda model: model)
+    return Loaded.open(model_from_bytes(convolutional(), "net"), Machine(threads=1))
+
+
+@pytest.mark.parametrize("start", [0, 64, 100])
+def test_blocks_may_come_in_any_order(loaded: Loaded, start: int) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (700, 200, 3), np.uint8)
+    done = list[int]()
+    with block_module.ThreadPoolExecutor(1) as pool:
+        run = Run((Turn(),), pool, done.append)
+        expected = loaded.run(image, 64, np.uint8, run)
+        done.clear()
+        cluster = Backwards(loaded)
+        spread = Spread(cluster, lambda text, matters: None)  # type: ignore[arg-type]
+        bands = list(spread.bands(loaded, image, None, np.uint8, run=run, start=start))
+    np.testing.assert_array_equal(np.concatenate(bands), expected[2 * start :])
+    places = [place for row in rows_of_blocks(loaded, image, np.uint8, start) for place in row]
+    assert cluster.most < len(places), "there is a bound on what is made ahead"
+    assert sum(done) == sum(place.height * place.width for place in places)
+
+
+def test_a_block_that_fails_is_the_pictures_failure(loaded: Loaded) -> None:
+    failing = SimpleNamespace(
+        size=1, run=lambda requests, say, **words: (Piece(one.number, None, WrongResult("black")) for one in requests)
+    )
+    image = np.zeros((300, 200, 3), np.uint8)
+    with block_module.ThreadPoolExecutor(1) as pool:
+        run = Run((Turn(),), pool, lambda _: None)
+        with pytest.raises(WrongResult, match="black"):
+            list(Spread(failing, lambda text, matters: None).bands(loaded, image, None, np.uint8, run=run, start=0))  # type: ignore[arg-type]
+
+
+def test_what_becomes_of_blocks_that_no_actor_can_do(loaded: Loaded) -> None:
+    request = BlockRequest(7, lambda: None, Which.of(loaded), [])  # type: ignore[arg-type,return-value]
+    piece = request.failed(WrongResult("black"), is_final=True)
+    assert (piece.number, piece.pixels) == (7, None)
+    assert not request.is_refused(piece)
+
+
+def test_rows_come_out_whole_and_in_order() -> None:
+    canvas = Canvas(6, 1, 2, np.uint8)
+    first = canvas.begin([Tile(0, 0, 2, 4), Tile(0, 4, 2, 2)])
+    second = canvas.begin([Tile(2, 0, 1, 6)])
+    assert canvas.across == 1
+    assert canvas.put(second[0], np.full((2, 12, 1), 3, np.uint8)) == 6
+    assert not list(canvas.finished())
+    canvas.put(first[1], np.full((4, 4, 1), 2, np.uint8))
+    assert canvas.waiting == 2
+    canvas.put(first[0], np.full((4, 8, 1), 1, np.uint8))
+    (top, band), (below, last) = canvas.finished()
+    assert (top, below, canvas.waiting) == (0, 2, 0)
+    assert band[:, :, 0].tolist() == [[1] * 8 + [2] * 4] * 4
+    assert (last == 3).all()
+
+
+def test_what_is_made_in_the_background_has_a_bound_and_an_end() -> None:
+    made = list[int]()
+
+    def count(enough: threading.Event) -> Generator[int, None, None]:
+        while not enough.is_set():
+            made.append(len(made))
+            yield made[-1]
+
+    coming = in_background(count, 2)
+    assert [next(coming) for _ in range(3)] == [0, 1, 2]
+    time.sleep(0.3)
+    assert len(made) <= 6
+    coming.close()  # type: ignore[attr-defined]
+    assert not [thread for thread in threading.enumerate() if thread.name == "kakudai-spread"]
+
+    def fail(_enough: threading.Event) -> Generator[int, None, None]:
+        yield 1
+        raise WrongResult("black")
+
+    coming = in_background(fail, 2)
+    assert next(coming) == 1
+    with pytest.raises(WrongResult):
+        next(coming)
