@@ -73,9 +73,7 @@ def kill_and_resume(folder: Path, count: int, kills: int, rng: random.Random) ->
     for kill in range(kills + 1):
         with subprocess.Popen(command(folder, "out"), stderr=subprocess.DEVNULL) as running:
             if kill < kills:
-                before = lines_of(manifest)
-                share = 3 * count / (kills + 1)  # a picture has up to three lines
-                wait_for_lines(manifest, before + rng.uniform(0, 2 * share), running)
+                wait_for(manifest, done_in(manifest) + rng.uniform(0, 2 * count / (kills + 1)), running)
                 time.sleep(rng.uniform(0, 0.01))
                 running.send_signal(signal.SIGKILL)
             running.wait()
@@ -117,14 +115,14 @@ def results(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in files if not path.name.startswith(".")}
 
 
-def lines_of(manifest: Path) -> int:
-    """Count the lines of a manifest that may not be there yet."""
-    return manifest.read_bytes().count(b"\n") if manifest.exists() else 0
+def done_in(manifest: Path) -> int:
+    """Count the pictures that are done, says a manifest that may not be there yet."""
+    return manifest.read_bytes().count(b'"status":"done"') if manifest.exists() else 0
 
 
-def wait_for_lines(manifest: Path, wanted: float, running: "subprocess.Popen[bytes]") -> None:
-    """Wait until a manifest has so many lines, or the run has ended."""
-    while running.poll() is None and lines_of(manifest) < wanted:
+def wait_for(manifest: Path, wanted: float, running: "subprocess.Popen[bytes]") -> None:
+    """Wait until so many pictures are done, or the run has ended."""
+    while running.poll() is None and done_in(manifest) < wanted:
         time.sleep(0.003)
 
 

@@ -25,6 +25,10 @@ from kakudai.models.pools import Pools
 ABLE = {"float16": ("torch",), "bfloat16": ("torch", "openvino")}
 """Numbers -> runtimes that compute with them; others take float32 instead."""
 
+GRAINS = {"openvino": 32}
+"""Runtime -> what sides of small tiles are rounded up to, where it prepares itself for each new size: that takes OpenVINO
+10 to 30 milliseconds, longer than the network itself."""
+
 UNLIMITED_MARGIN = 32
 """Pixels around a picture, or around what a tile shows, for networks that look at all they are given."""
 
@@ -188,6 +192,7 @@ class Loaded:
         return Pass(
             session, careful, model.scale, halo, model.multiple, run.pool,
             border=self.border, lost=lost, leeway=leeway, local=model.halo is not None,
+            grain=GRAINS.get(self.session.name, 1) if model.halo is not None else 1,
         )  # fmt: skip
 
 

@@ -22,6 +22,10 @@ Progress = Callable[[int], None]
 """Called with the number of input pixels that have just been finished."""
 
 
+SMALL = 256 * 256
+"""Pixels of a picture that is done before a runtime has prepared itself for tiles of its size."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pass:
     """A loaded network and how to run it.
@@ -37,6 +41,7 @@ class Pass:
         lost: Pixels of what it is given that the network has no result for, on each side.
         leeway: How many times further than a faithful network it may move colours, see `guard.fault`.
         local: A result depends on the halo alone, so that tiles of one colour need the network once for each colour.
+        grain: In small pictures, sides of what the network is given divide by this, too.
     """
 
     session: Session
@@ -50,6 +55,7 @@ class Pass:
     lost: int = 0
     leeway: float = 1.0
     local: bool = False
+    grain: int = 1
     _flat: dict[bytes, NDArray[np.float32]] = field(default_factory=dict, init=False)
 
     @property
@@ -145,7 +151,9 @@ class Pass:
         Raises:
             WrongResult: It is wrong both times.
         """
-        pixels = extract(image, tile, self.margin, self.multiple, self.border)
+        is_small = image.shape[0] * image.shape[1] <= SMALL
+        step = math.lcm(self.multiple, self.grain) if is_small else self.multiple
+        pixels = extract(image, tile, self.margin, step, self.border)
         if self.local and is_flat(pixels):
             return self._flat_core(pixels[0, 0], tile)
         return self._checked(to_planes(pixels), tile)
