@@ -122,7 +122,7 @@ def draw(folder: Path, count: int, low: int, high: int, ending: str) -> Path:
 
 def loop(source: Path, target: Path) -> None:
     """Enlarge a folder as somebody would in five lines of Python."""
-    with Upscaler(2, model="photo-fast") as upscaler:
+    with Upscaler(2, model="photo-fast", denoise=0) as upscaler:
         for path in sorted(source.iterdir()):
             picture, _ = upscaler.upscale_picture(read_image(path))
             write_image(picture, target / path.name)
@@ -137,7 +137,7 @@ def measure_folder(folder: Path, counts: Counts) -> dict[str, Any]:
             target = folder / f"{way}{number}"
             target.mkdir()
             looped = [sys.executable, __file__, "loop", str(source), str(target)]
-            command = kakudai(source, "-o", f"{target}/", "-m", "photo-fast", "-q")
+            command = kakudai(source, "-o", f"{target}/", "-m", "photo-fast", "-d", 0, "-q")
             took = timed(looped if way == "loop" else command, watch=True)
             made = len([path for path in target.iterdir() if path.suffix == ".jpg"])
             assert made == counts.folder
@@ -152,7 +152,7 @@ def measure_folder(folder: Path, counts: Counts) -> dict[str, Any]:
     few = draw(folder / "few", 10, 32, 127, "jpg")
     resumed = []
     for pictures, target in ((few, folder / "of few"), (source, folder / "command0")):
-        command = kakudai(pictures, "-o", f"{target}/", "-m", "photo-fast", "-q")
+        command = kakudai(pictures, "-o", f"{target}/", "-m", "photo-fast", "-d", 0, "-q")
         timed(command)
         resumed.append(timed(command))  # all of it is done already
     extra = counts.folder - 10

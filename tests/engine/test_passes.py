@@ -143,6 +143,33 @@ def test_tiles_of_one_colour_are_run_once_for_each_colour() -> None:
     assert mixed < session.calls <= mixed + 2 * session.workers, "workers that begin together may each run a colour"
 
 
+class Shapes(Doubler):
+    """Remembers the sizes of what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__(workers=1)
+        self.seen: set[int] = set()
+
+    def result(self, x: np.ndarray) -> np.ndarray:
+        self.seen |= {*x.shape[2:]}
+        return super().result(x)
+
+
+def test_tiles_of_small_pictures_have_few_sizes() -> None:
+    session, rng = Shapes(), np.random.default_rng(0)
+    with ThreadPoolExecutor(1) as pool:
+        tiles = replace(make_pass(session, pool), grain=32)
+        for _ in range(20):
+            image = rng.integers(0, 256, (*rng.integers(1, 90, 2), 3), np.uint8)
+            np.testing.assert_array_equal(
+                whole(tiles, image, 64, np.uint8, lambda _: None), image.repeat(2, 0).repeat(2, 1)
+            )
+        assert session.seen <= {32, 64, 96}
+        session.seen.clear()
+        whole(tiles, rng.integers(0, 256, (257, 257, 3), np.uint8), 100, np.uint8, lambda _: None)
+        assert session.seen == {90, 89}, "a large one pays for its sizes once, and would pay for more pixels each time"
+
+
 @pytest.mark.parametrize("name", ["photo-x2", "art-x2", "art-restore-x1"])
 def test_tiles_of_one_colour_are_what_the_network_makes_of_them(name: str) -> None:
     """To the bit, whatever their phase in a network that looks at squares of pixels."""
