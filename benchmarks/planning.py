@@ -255,17 +255,17 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, default=usual.nodes)
     words = parser.parse_args()
     known = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
-    known["processor"] = processor_name()
     counts = SMALL if words.small else Counts()
     for part in [words.part] if words.part else PARTS:
         if part != "page":
             with tempfile.TemporaryDirectory() as folder:
-                known[part] = PARTS[part](Path(folder), counts)
+                known[part] = {"processor": processor_name(), **PARTS[part](Path(folder), counts)}
     text = page(known, Prices(words.node_hour, words.put, words.get, words.nodes))
     if words.small:
         print(text)
     else:
-        RESULTS.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+        if words.part != "page":
+            RESULTS.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
         PAGE.write_text(text, encoding="utf-8")
     return None
 

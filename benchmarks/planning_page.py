@@ -160,7 +160,7 @@ def plan(found: Found, pictures: int) -> Job:
 
 def page(found: Found, prices: Prices) -> str:
     """Return the page as Markdown: the parts that were measured, and the plan where all were."""
-    text = HEAD.format(processor=found["processor"])
+    text = HEAD.format(processor=", ".join(dict.fromkeys(part["processor"] for part in found.values())))
     for name, write in (("folder", folder_part), ("actors", actors_part), ("giant", giant_part)):
         text += write(found[name]) if name in found else ""
     return text + (plan_part(found, prices) if "folder" in found and "actors" in found else "")

@@ -10,7 +10,7 @@ from tests.small_models import nearest
 
 from kakudai.cli import assigning
 from kakudai.cli.assigning import Naming, assign_targets
-from kakudai.cli.inputs import Assignment, Found, find_pictures
+from kakudai.cli.inputs import Assignment, Found, find_pictures, is_one_picture
 from kakudai.cli.main import run
 from kakudai.image.files import read_image, write_image
 from kakudai.image.picture import Picture
@@ -235,3 +235,19 @@ def test_names_that_are_one_on_the_disk_are_one_target(folder: Path, monkeypatch
     monkeypatch.setattr(assigning, "folds", lambda _: True)
     assert targets(*inputs, output="out/", on_exists="overwrite")[:2] == ["out/a.png", "error"]
     assert targets(*inputs, output="out/", on_exists="rename")[:2] == ["out/a.png", "out/A-1.png"]
+
+
+def test_one_picture_is_one_that_is_named_itself(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"")
+    assert is_one_picture([str(tmp_path / "a.png")])
+    assert is_one_picture(["s3://bucket/map.TIF"])
+    for words in (
+        ["s3://bucket/in/"],
+        ["s3://bucket/in.png/"],
+        ["s3://bucket/in"],
+        [str(tmp_path)],
+        ["-"],
+        ["*.png"],
+        ["a.png", "b.png"],
+    ):
+        assert not is_one_picture(words)

@@ -29,12 +29,10 @@ class Neighbour:
     def __init__(self) -> None:
         self.worker, self.blocks = BlockWorker(Machine(threads=1)), 0
 
-    def bands(
-        self, loaded: Loaded, image: Pixels, tile: int | None, dtype: DTypeLike, *, run: Run, start: int
-    ) -> Iterator[Pixels]:
+    def bands(self, loaded: Loaded, image: Pixels, tile: int | None, dtype: DTypeLike, *, run: Run) -> Iterator[Pixels]:
         assert isinstance(loaded.model, Model)
         which, model = Which.of(loaded), loaded.model
-        for places in rows_of_blocks(loaded, image, dtype, start):
+        for places in rows_of_blocks(loaded, image, dtype):
             blocks = [cut_out(loaded, image, place, tile, dtype, run=run) for place in places]
             parts = [self.worker.enlarge(block, which, lambda: model) for block in reversed(blocks)]
             self.blocks += len(blocks)
@@ -56,6 +54,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"model": "photo", "scale": 3, "denoise": 40}, np.uint16, 3),  # told a strength, then resized
         ({"model": "photo-fast-x2", "scale": 4}, np.uint8, 4),  # two passes, and alpha
         ({"model": "art-x2"}, np.uint8, 1),
+        ({"model": "photo-x2", "precision": "auto"}, np.uint8, 3),
     ],
 )
 def test_a_crew_gives_the_pixels_of_one_machine(words: dict[str, object], dtype: DTypeLike, channels: int) -> None:
@@ -63,7 +62,7 @@ def test_a_crew_gives_the_pixels_of_one_machine(words: dict[str, object], dtype:
     small = random.integers(0, np.iinfo(np.dtype(dtype)).max, (23, 31, channels), dtype)
     image = np.kron(small, np.ones((7, 7, 1), dtype))[:150, :201]
     crew = Neighbour()
-    with Upscaler(**words, precision="float32", threads=1) as upscaler:  # type: ignore[arg-type]
+    with Upscaler(**{"precision": "float32", **words}, threads=1) as upscaler:  # type: ignore[arg-type]
         expected, found = upscaler.upscale(image), upscaler.helped_by(crew).upscale(image)
     assert crew.blocks >= 3
     np.testing.assert_array_equal(found, expected)
@@ -73,13 +72,20 @@ def test_blocks_cover_what_is_not_done_yet() -> None:
     loaded = Loaded.open(find_model("photo-fast-x2"), Machine(threads=1))
     image = np.zeros((500, 700, 3), np.uint8)
     covered = np.zeros((500, 700), int)
-    for row in rows_of_blocks(loaded, image, np.uint8, 0):
+    for row in rows_of_blocks(loaded, image, np.uint8):
         assert len({(place.top, place.height) for place in row}) == 1
         for place in row:
             covered[place.top : place.top + place.height, place.left : place.left + place.width] += 1
     assert (covered == 1).all()
-    tops = [row[0].top for row in rows_of_blocks(loaded, image, np.uint8, 130)]
-    assert tops[0] <= 130 < tops[1]
+
+
+def test_blocks_of_very_wide_pictures_are_low(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    loaded = Loaded.open(find_model("photo-fast-x2"), Machine(threads=1))
+    wide = np.broadcast_to(np.zeros((1, 1, 3), np.uint16), (300, 100_000, 3))
+    row = next(rows_of_blocks(loaded, wide, np.uint16))
+    assert row[0].height * 100_000 * 4 * 3 * 2 < 100e6, "bytes of a row of the result"
+    assert row[0].height * row[0].width * 4 * 3 * 2 < 10e6
 
 
 class Narrow:
@@ -118,6 +124,22 @@ def test_a_wrong_tile_is_named_by_its_place_in_the_picture(monkeypatch: pytest.M
         block = cut_out(loaded, image, Tile(10, 20, 40, 40), None, np.uint8, run=run)
         with pytest.raises(WrongResult, match=r"in the block at \(20, 10\): .* it is black"):
             enlarge_block(loaded, block, pool)
+
+
+def test_a_worker_keeps_to_its_threads_and_knows_what_is_loaded() -> None:
+    model = find_model("photo-fast-x2")
+    loaded = Loaded.open(model, Machine(threads=1))
+    worker = BlockWorker(Machine(threads=1), [loaded])
+    image = np.random.default_rng(0).integers(0, 256, (150, 150, 3), np.uint8)
+    with ThreadPoolExecutor(1) as pool:
+        block = cut_out(loaded, image, Tile(0, 0, 150, 150), 32, np.uint8, run=Run((Turn(),), pool, lambda _: None))
+
+    def fetch() -> Model:
+        raise AssertionError("it is there already")
+
+    worker.enlarge(block, Which.of(loaded), fetch)
+    assert worker._pool._max_workers == 1
+    worker.close()
 
 
 def test_networks_are_told_apart_by_what_is_in_them() -> None:

@@ -166,6 +166,10 @@ def test_tiles_of_small_pictures_have_few_sizes() -> None:
             )
         assert session.seen <= {32, 64, 96}
         session.seen.clear()
+        for _ in range(20):
+            whole(tiles, rng.integers(0, 256, (40, 40, 3), np.uint8), 64, np.uint8, lambda _: None)
+        assert session.seen == {64, 44}, "a usual size is prepared for in the end"
+        session.seen.clear()
         whole(tiles, rng.integers(0, 256, (257, 257, 3), np.uint8), 100, np.uint8, lambda _: None)
         assert session.seen == {90, 89}, "a large one pays for its sizes once, and would pay for more pixels each time"
 

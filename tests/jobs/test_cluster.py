@@ -1,6 +1,7 @@
 """jobs/cluster.py: pictures done by the machines of a cluster; two nodes on this one."""
 
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -155,7 +156,7 @@ def test_a_picture_that_kills_every_actor_fails_and_the_others_are_done(monkeypa
     errands = {errand.task.source: errand for errand in driver.run(map(PictureRequest, tasks), say)}
     killer, healthy = errands["killer.png"], errands["healthy.png"]
     assert isinstance(killer.result.error, OutOfMemory)
-    assert f"{DEATHS} actors have died over it" in killer.result.error.message
+    assert f"it was lost with {DEATHS} actors" in killer.result.error.message
     assert "--actors" in killer.result.error.hint
     assert killer.is_final
     assert isinstance(healthy.result.error, UsageError), "it came to its end, alone on an actor"
@@ -194,7 +195,17 @@ def test_room_for_actors(monkeypatch) -> None:
     assert Cluster("auto", DUTY, threads=100)._places()[0] == Place("a", 8), "no more than the node has"
 
 
+def test_a_cluster_that_does_not_answer_is_named() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and nobody listens
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(RuntimeUnavailable, match=f"nobody answers at {address}"), Cluster(address, DUTY):
+            pass
+
+
 def test_what_cannot_be_begun(monkeypatch, tmp_path) -> None:
+    with pytest.raises(UsageError, match="address of the cluster is empty"):
+        Cluster(" ", DUTY)
     with pytest.raises(UsageError, match="actors is 0"):
         Cluster("local", DUTY, most=0)
     monkeypatch.setattr(cluster, "find_spec", lambda _: None)

@@ -5,8 +5,8 @@ import sys
 import threading
 import time
 from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,16 +15,20 @@ from tests.jobs.test_cluster import wait_for
 from tests.small_models import convolutional
 
 from kakudai.engine import block as block_module
-from kakudai.engine.block import Which, rows_of_blocks
+from kakudai.engine.block import Which, enlarge_block, rows_of_blocks
 from kakudai.engine.ensemble import Turn
+from kakudai.engine.job import FileOptions
 from kakudai.engine.loaded import Loaded, Run
 from kakudai.engine.machine import Machine
 from kakudai.engine.tiles import Tile
 from kakudai.errors import WrongResult
 from kakudai.image.files import write_image
 from kakudai.image.picture import Picture
+from kakudai.jobs.actor import Duty
+from kakudai.jobs.cluster import Cluster
 from kakudai.jobs.requests import BlockRequest, Piece
-from kakudai.jobs.spreading import Canvas, Spread, in_background
+from kakudai.jobs.roster import Place, Worker
+from kakudai.jobs.spreading import Background, Canvas, Spread
 from kakudai.models.catalogue import model_from_bytes
 
 ray = pytest.importorskip("ray")
@@ -38,8 +42,8 @@ def command(*words: str) -> list[str]:
 def giant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A picture, in the current folder."""
     monkeypatch.chdir(tmp_path)
-    pixels = np.random.default_rng(1).integers(0, 256, (2200, 2900, 3), np.uint8)
-    write_image(Picture(pixels), tmp_path / "giant.tif")
+    pixels = np.random.default_rng(1).integers(0, 256, (2200, 2900, 4), np.uint8)
+    write_image(Picture(pixels[..., :3], pixels[..., 3:]), tmp_path / "giant.tif")
     return tmp_path / "giant.tif"
 
 
@@ -53,7 +57,7 @@ def test_a_picture_is_the_same_although_a_machine_dies(giant: Path) -> None:
     nodes = Nodes(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
     try:
         node = nodes.add_node(num_cpus=1)
-        words = command(giant.name, "-o", target, "-m", "photo-fast-x2", "--ray", nodes.address)
+        words = command(giant.name, "-o", target, "-m", "photo-fast-x2", "--threads", "1", "--ray", nodes.address)
         with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as working:
             assert working.stderr is not None
             wait_for(working.stderr, "2 actors at work")
@@ -76,20 +80,34 @@ class Backwards:
     """Stands for a cluster: does what it was given when there is room for no more, the last first."""
 
     def __init__(self, loaded: Loaded, size: int = 3) -> None:
-        self._loaded, self.size, self.most = loaded, size, 0
+        self._loaded, self.size, self.most, self.entered = loaded, size, 0, 0
+
+    def __enter__(self) -> "Backwards":
+        self.entered += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.entered -= 1
 
     def run(self, requests: Iterator[BlockRequest], _say: object, **words: Any) -> Generator[Piece, None, None]:
-        given, is_over = list[BlockRequest](), False
+        given = list[BlockRequest]()
         while not words["enough"].is_set():
-            while not is_over and words["has_room"]() and (one := next(requests, None)) is not None:
+            while words["has_room"]() and (one := next(requests, None)) is not None:
                 given.append(one)
-            is_over = words["has_room"]()
             self.most = max(self.most, len(given))
             if not given:
                 return
             one = given.pop()
-            with block_module.ThreadPoolExecutor(1) as pool:
-                yield Piece(one.number, block_module.enlarge_block(self._loaded, one.cut(), pool))
+            with ThreadPoolExecutor(1) as pool:
+                yield Piece(one.number, enlarge_block(self._loaded, one.cut(), pool))
+
+
+class Failing(Backwards):
+    """Cannot do any block."""
+
+    def run(self, requests: Iterator[BlockRequest], _say: object, **words: Any) -> Generator[Piece, None, None]:
+        for one in requests:
+            yield one.failed(WrongResult("black"))
 
 
 @pytest.fixture
@@ -101,39 +119,109 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> Loaded:
     return Loaded.open(model_from_bytes(convolutional(), "net"), Machine(threads=1))
 
 
-@pytest.mark.parametrize("start", [0, 64, 100])
-def test_blocks_may_come_in_any_order(loaded: Loaded, start: int) -> None:
+def silent(text: str, *, matters: bool) -> None:
+    assert not matters
+
+
+def background() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "kakudai-spread"]
+
+
+def test_blocks_may_come_in_any_order(loaded: Loaded) -> None:
     image = np.random.default_rng(0).integers(0, 256, (700, 200, 3), np.uint8)
     done = list[int]()
-    with block_module.ThreadPoolExecutor(1) as pool:
+    cluster = Backwards(loaded)
+    with ThreadPoolExecutor(1) as pool, Spread(cluster, silent) as spread:  # type: ignore[arg-type]
         run = Run((Turn(),), pool, done.append)
         expected = loaded.run(image, 64, np.uint8, run)
         done.clear()
-        cluster = Backwards(loaded)
-        spread = Spread(cluster, lambda text, matters: None)  # type: ignore[arg-type]
-        bands = list(spread.bands(loaded, image, None, np.uint8, run=run, start=start))
-    np.testing.assert_array_equal(np.concatenate(bands), expected[2 * start :])
-    places = [place for row in rows_of_blocks(loaded, image, np.uint8, start) for place in row]
+        assert not cluster.entered, "nothing is started before it is wanted"
+        for _ in range(2):
+            bands = list(spread.bands(loaded, image, None, np.uint8, run=run))
+            np.testing.assert_array_equal(np.concatenate(bands), expected)
+            assert cluster.entered == 1
+    places = [place for row in rows_of_blocks(loaded, image, np.uint8) for place in row]
     assert cluster.most < len(places), "there is a bound on what is made ahead"
-    assert sum(done) == sum(place.height * place.width for place in places)
+    assert sum(done) == 2 * 700 * 200
+    assert not cluster.entered
 
 
 def test_a_block_that_fails_is_the_pictures_failure(loaded: Loaded) -> None:
-    failing = SimpleNamespace(
-        size=1, run=lambda requests, say, **words: (Piece(one.number, None, WrongResult("black")) for one in requests)
-    )
     image = np.zeros((300, 200, 3), np.uint8)
-    with block_module.ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool, Spread(Failing(loaded), silent) as spread:  # type: ignore[arg-type]
         run = Run((Turn(),), pool, lambda _: None)
         with pytest.raises(WrongResult, match="black"):
-            list(Spread(failing, lambda text, matters: None).bands(loaded, image, None, np.uint8, run=run, start=0))  # type: ignore[arg-type]
+            list(spread.bands(loaded, image, None, np.uint8, run=run))
 
 
-def test_what_becomes_of_blocks_that_no_actor_can_do(loaded: Loaded) -> None:
+def test_whoever_is_interrupted_leaves_no_thread_behind_when_the_cluster_ends(loaded: Loaded) -> None:
+    """As when Ctrl-C comes while a row is encoded: nobody closes what gives the rows."""
+    image, kept = np.zeros((700, 200, 3), np.uint8), list[Iterator[object]]()
+
+    def interrupted() -> None:
+        with ThreadPoolExecutor(1) as pool, Spread(Backwards(loaded), silent) as spread:  # type: ignore[arg-type]
+            bands = spread.bands(loaded, image, None, np.uint8, run=Run((Turn(),), pool, lambda _: None))
+            kept.append(bands)
+            next(bands)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert not background()
+
+
+def test_a_block_that_fails_is_tried_by_another(loaded: Loaded) -> None:
     request = BlockRequest(7, lambda: None, Which.of(loaded), [])  # type: ignore[arg-type,return-value]
     piece = request.failed(WrongResult("black"), is_final=True)
     assert (piece.number, piece.pixels) == (7, None)
-    assert not request.is_refused(piece)
+    assert request.is_refused(piece)
+    assert not request.is_refused(Piece(7, np.zeros((1, 1, 3), np.uint8)))
+
+
+class Actor:
+    """Stands for an actor that does blocks, some of which it dies over."""
+
+    def __init__(self) -> None:
+        self.enlarge_block, self.asked = self, 0
+
+    def remote(self, number: int, *_: object) -> tuple[int, "Actor", object]:
+        self.asked += 1
+        return number, self, object()
+
+
+def test_the_driver_gives_blocks_of_the_dead_to_others_and_takes_no_more_than_there_is_room_for(
+    monkeypatch: pytest.MonkeyPatch, loaded: Loaded
+) -> None:
+    from ray.exceptions import RayActorError
+
+    first, second = Worker(Actor(), Place("a", 1)), Worker(Actor(), Place("b", 1))
+
+    def get(reference: tuple[int, Actor, object]) -> Piece:
+        if reference[1] is first.actor:
+            raise RayActorError
+        return Piece(reference[0], np.zeros((1, 1, 3), np.uint8))
+
+    monkeypatch.setattr(ray, "wait", lambda waited, **_: (waited[:1], waited[1:]))
+    monkeypatch.setattr(ray, "get", get)
+    monkeypatch.setattr(ray, "kill", lambda _: None)
+    driver, said, taken = Cluster("local", Duty({}, FileOptions())), list[str](), list[int]()
+    monkeypatch.setattr(driver, "_fill", lambda: None)
+    driver._working = [first, second]
+    requests = (BlockRequest(number, lambda: None, Which.of(loaded), []) for number in range(9))  # type: ignore[arg-type,return-value]
+
+    def say(text: str, *, matters: bool) -> None:
+        said.append(text)
+
+    coming = driver.run(requests, say, has_room=lambda: first.actor.asked + second.actor.asked - len(taken) < 6)
+    for piece in coming:
+        taken.append(piece.number)
+        if len(taken) == 5:
+            coming.close()
+    assert len(set(taken)) == 5
+    assert first.actor.asked >= 1
+    assert len(said) == 1
+    assert driver._working == [second]
+    assert second.doing == 0, "of what is not waited for any longer"
 
 
 def test_rows_come_out_whole_and_in_order() -> None:
@@ -146,8 +234,8 @@ def test_rows_come_out_whole_and_in_order() -> None:
     canvas.put(first[1], np.full((4, 4, 1), 2, np.uint8))
     assert canvas.waiting == 2
     canvas.put(first[0], np.full((4, 8, 1), 1, np.uint8))
-    (top, band), (below, last) = canvas.finished()
-    assert (top, below, canvas.waiting) == (0, 2, 0)
+    band, last = canvas.finished()
+    assert canvas.waiting == 0
     assert band[:, :, 0].tolist() == [[1] * 8 + [2] * 4] * 4
     assert (last == 3).all()
 
@@ -160,18 +248,18 @@ def test_what_is_made_in_the_background_has_a_bound_and_an_end() -> None:
             made.append(len(made))
             yield made[-1]
 
-    coming = in_background(count, 2)
+    coming = iter(Background(count, 2))
     assert [next(coming) for _ in range(3)] == [0, 1, 2]
     time.sleep(0.3)
     assert len(made) <= 6
     coming.close()  # type: ignore[attr-defined]
-    assert not [thread for thread in threading.enumerate() if thread.name == "kakudai-spread"]
+    assert not background()
 
     def fail(_enough: threading.Event) -> Generator[int, None, None]:
         yield 1
         raise WrongResult("black")
 
-    coming = in_background(fail, 2)
+    coming = iter(Background(fail, 2))
     assert next(coming) == 1
     with pytest.raises(WrongResult):
         next(coming)

@@ -78,7 +78,7 @@ def upscale_in_buckets(
     cluster = None
     if wanted.ray is not None:
         shared = None if folder is None or is_address(folder) else Path(folder).absolute()
-        cluster = cluster_of(wanted.ray, wanted.actors, order, upscaler, options, shared)
+        cluster = cluster_of(wanted.ray, wanted.actors, order, upscaler, options=options, folder=shared)
     with ending_at_sigterm(), staging() as place:
         sides = Sides(place)
         search = Search(readable_extensions() | {".cbz"}, wanted.patterns, wanted.recursive, folder)

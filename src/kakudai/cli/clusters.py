@@ -1,15 +1,13 @@
-"""`kakudai upscale --ray`: the cluster that an order is for, and whether it gets pictures or parts of one."""
+"""`kakudai upscale --ray`: the cluster that an order is for, and an upscaler that it helps."""
 
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kakudai.cli.endings import readable_extensions
 from kakudai.cli.order import Order
 from kakudai.cli.report import say
 from kakudai.jobs.actor import Duty, Promise
-from kakudai.jobs.address import is_address
 from kakudai.jobs.cluster import Cluster
 
 if TYPE_CHECKING:
@@ -17,17 +15,14 @@ if TYPE_CHECKING:
     from kakudai.engine.upscaler import Upscaler
 
 
-def is_one_picture(words: list[str]) -> bool:
-    """Say whether inputs are one picture, which a cluster gets in parts."""
-    if len(words) != 1 or words[0] == "-":
-        return False
-    if is_address(words[0]):
-        return PurePosixPath(words[0]).suffix[1:].lower() in readable_extensions()
-    return Path(words[0]).is_file()
-
-
 def cluster_of(
-    address: str, actors: int | None, order: Order, upscaler: "Upscaler", options: "FileOptions", folder: Path | None
+    address: str,
+    actors: int | None,
+    order: Order,
+    upscaler: "Upscaler",
+    *,
+    options: "FileOptions",
+    folder: Path | None = None,
 ) -> Cluster:
     """Return the cluster that does an order; nothing is started yet.
 
@@ -46,19 +41,16 @@ def cluster_of(
 
 
 @contextlib.contextmanager
-def helpers(cluster: Cluster | None, upscaler: "Upscaler", *, quiet: bool) -> "Iterator[Upscaler]":
-    """Give an upscaler whose pictures are enlarged by a cluster in parts; without one, the upscaler as it is."""
-    if cluster is None:
-        yield upscaler
-        return
+def helped(upscaler: "Upscaler", cluster: Cluster, *, quiet: bool) -> "Iterator[Upscaler]":
+    """Give an upscaler whose pictures are enlarged by a cluster in parts."""
     from kakudai.jobs.spreading import Spread
 
     def tell(text: str, *, matters: bool) -> None:
         if matters or not quiet:
             say(text)
 
-    with cluster:
-        yield upscaler.helped_by(Spread(cluster, tell))
+    with Spread(cluster, tell) as spread:
+        yield upscaler.helped_by(spread)
 
 
 def _everywhere(wish: dict[str, Any], upscaler: "Upscaler") -> dict[str, Any]:

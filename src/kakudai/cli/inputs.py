@@ -5,11 +5,12 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from kakudai.cli.endings import readable_extensions
 from kakudai.cli.patterns import Patterns
 from kakudai.errors import KakudaiError, PictureError, PictureNotFound, PictureUnreadable
-from kakudai.jobs.address import refuse_addresses
+from kakudai.jobs.address import is_address, refuse_addresses
 
 STREAM = "-"
 
@@ -83,6 +84,15 @@ class Assignment:
     note: str = ""
     is_result: bool = False
     replaces: bool = False
+
+
+def is_one_picture(words: list[str]) -> bool:
+    """Say whether inputs are one picture that is named itself, here or in a bucket."""
+    if len(words) != 1:
+        return False
+    if is_address(words[0]):
+        return not words[0].endswith("/") and PurePosixPath(words[0]).suffix.lower() in readable_extensions()
+    return Path(words[0]).is_file()
 
 
 def find_pictures(

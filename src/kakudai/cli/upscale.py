@@ -1,10 +1,12 @@
 """`kakudai upscale`."""
 
+import contextlib
+from typing import TYPE_CHECKING
+
 from kakudai.cli.assigning import Naming, assign_targets
 from kakudai.cli.batch import Batch
-from kakudai.cli.clusters import cluster_of, helpers, is_one_picture
 from kakudai.cli.endings import extension_of, readable_extensions, writable_extensions
-from kakudai.cli.inputs import Assignment, Found, find_pictures
+from kakudai.cli.inputs import Assignment, Found, find_pictures, is_one_picture
 from kakudai.cli.keeping import Again, keeping, manifest_path
 from kakudai.cli.options import (
     Actors,
@@ -48,7 +50,11 @@ from kakudai.cli.order import Order
 from kakudai.cli.patterns import Patterns
 from kakudai.cli.results import Results
 from kakudai.cli.wishes import check_options
+from kakudai.errors import UsageError
 from kakudai.jobs.address import is_about_buckets
+
+if TYPE_CHECKING:
+    from kakudai.engine.upscaler import Upscaler
 
 
 def upscale(
@@ -111,6 +117,8 @@ def upscale(
         device=device, threads=threads,
     )  # fmt: skip
     template = order.template(name, format)
+    if actors is not None and ray is None:
+        raise UsageError("--actors is for --ray, which is missing", "name a cluster with --ray, or leave --actors out")
     is_spread = ray is not None and is_one_picture(inputs)
     with order.open() as opened:
         results = Results(as_json=as_json, quiet=quiet)
@@ -119,8 +127,12 @@ def upscale(
         patterns = Patterns(tuple(include or ()), tuple(exclude or ()))
         naming = Naming(output, order.label, extension_of(kind), writable_extensions(), on_exists, template)  # type: ignore[arg-type]
         again = Again(verify, retry_failed)
-        spread = cluster_of(ray, actors, order, opened, options, None) if ray and is_spread and not dry_run else None
-        with helpers(spread, opened, quiet=quiet) as upscaler:
+        spread: contextlib.AbstractContextManager[Upscaler] = contextlib.nullcontext(opened)
+        if ray is not None and is_spread:
+            from kakudai.cli.clusters import cluster_of, helped
+
+            spread = helped(opened, cluster_of(ray, actors, order, opened, options=options), quiet=quiet)
+        with spread as upscaler:
             if (ray is not None and not is_spread) or is_about_buckets(inputs, output, manifest):
                 from kakudai.cli.buckets import Wanted, upscale_in_buckets
 

@@ -1,14 +1,15 @@
 """A part of a picture that is enlarged elsewhere: it carries everything that its result depends on.
 
-Blocks are for many machines, and large: one is tiled again by whoever enlarges it. Their pixels are the picture's own,
-8 bits where it has 8, a quarter of what the network is given.
+Blocks are for many machines, and large: one is tiled again by whoever enlarges it. Their pixels are those of the
+picture, or of what lies between two networks, as integers: a quarter or half of what the network is given.
 """
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Protocol
 
 import numpy as np
@@ -20,13 +21,13 @@ from kakudai.engine.machine import Machine, Numbers
 from kakudai.engine.memory import SMALLEST_TILE
 from kakudai.engine.passes import to_pixels
 from kakudai.engine.runtimes import usable_processors
-from kakudai.engine.tiles import Tile, cut, extract
+from kakudai.engine.tiles import Tile, cut, extract, rows_of_band
 from kakudai.errors import OutOfMemory, WrongResult
 from kakudai.image.picture import Pixels
 from kakudai.models import Model
 
 ROWS = 256
-"""Height of a block: a picture comes out from top to bottom, and its writer waits for whole rows."""
+"""Height of a block, less in very wide pictures: they come out from top to bottom, and writers wait for whole rows."""
 
 RESULT_BYTES = 8 << 20
 """Of a block, about: small beside any machine's memory, and long beside the time that sending it takes."""
@@ -35,10 +36,10 @@ RESULT_BYTES = 8 << 20
 class Crew(Protocol):
     """Runs networks over pictures with the help of others."""
 
-    def bands(
-        self, loaded: Loaded, image: Pixels, tile: int | None, dtype: DTypeLike, *, run: Run, start: int
-    ) -> Iterator[Pixels]:
+    def bands(self, loaded: Loaded, image: Pixels, tile: int | None, dtype: DTypeLike, *, run: Run) -> Iterator[Pixels]:
         """Enlarge a picture once, with a network whose results depend on a halo alone; see `Loaded.bands`.
+
+        It is asked for one picture at a time.
 
         Args:
             tile: What the user asked for; None leaves it to whoever enlarges.
@@ -67,28 +68,20 @@ class Block:
     turns: tuple[Turn, ...]
 
 
-def rows_of_blocks(loaded: Loaded, image: Pixels, dtype: DTypeLike, start: int) -> Iterator[list[Tile]]:
+def rows_of_blocks(loaded: Loaded, image: Pixels, dtype: DTypeLike) -> Iterator[list[Tile]]:
     """Cut a picture into the places of blocks, row by row.
 
     Args:
         loaded: What enlarges them.
         image: The picture.
         dtype: Of the result.
-        start: Rows of the picture that are done already.
     """
     height, width, channels = image.shape
-    multiple = loaded.model.multiple
-    column = ROWS * loaded.model.scale**2 * channels * np.dtype(dtype).itemsize
-    side = max(ROWS, multiple * (RESULT_BYTES // column // multiple))
-    row: list[Tile] = []
-    for place in cut(height, width, side, multiple, rows=max(ROWS, multiple)):
-        if place.top + place.height > start:
-            if row and place.top != row[0].top:
-                yield row
-                row = []
-            row.append(place)
-    if row:
-        yield row
+    pixel = loaded.model.scale**2 * channels * np.dtype(dtype).itemsize
+    rows = rows_of_band(height, width, ROWS, pixel)
+    side = max(ROWS, RESULT_BYTES // (rows * pixel))
+    for _, row in groupby(cut(height, width, side, loaded.model.multiple, rows=rows), key=lambda place: place.top):
+        yield list(row)
 
 
 def cut_out(loaded: Loaded, image: Pixels, place: Tile, tile: int | None, dtype: DTypeLike, *, run: Run) -> Block:
@@ -170,17 +163,23 @@ class Which:
 
 
 class BlockWorker:
-    """Enlarges blocks with networks that it is sent, each loaded once. Several threads may use one object.
+    """Enlarges blocks with networks that it knows or is sent, each loaded once. Several threads may use one object.
 
     Args:
         machine: How they are run, but for the numbers that they compute with.
+        known: Networks that are loaded already.
     """
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, known: Iterable[Loaded] = ()) -> None:
         self._machine = machine
-        self._loaded: dict[tuple[str, Numbers], Loaded] = {}
-        self._pool: ThreadPoolExecutor | None = None
+        models = [loaded for loaded in known if isinstance(loaded.model, Model)]
+        self._loaded = {(Which.of(loaded).digest, loaded.numbers): loaded for loaded in models}
+        self._pool = ThreadPoolExecutor(machine.threads or usable_processors(), "kakudai-tile")
         self._turn = threading.Lock()
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._pool.shutdown(cancel_futures=True)
 
     def enlarge(self, block: Block, which: Which, fetch: Callable[[], Model]) -> Pixels:
         """Enlarge a block, see `enlarge_block`; blocks of other threads wait, for one keeps all processors busy.
@@ -198,6 +197,4 @@ class BlockWorker:
             if key not in self._loaded:
                 self._loaded[key] = Loaded.open(fetch(), replace(self._machine, precision=which.numbers))
             loaded = replace(self._loaded[key], strength=which.strength)
-            if self._pool is None:
-                self._pool = ThreadPoolExecutor(usable_processors(), thread_name_prefix="kakudai-tile")
             return enlarge_block(loaded, block, self._pool)

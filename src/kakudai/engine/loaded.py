@@ -1,8 +1,9 @@
 """A network that is loaded, and one run of it over a picture: in tiles, in one piece, or in tiles that are blended."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -27,7 +28,7 @@ ABLE = {"float16": ("torch",), "bfloat16": ("torch", "openvino")}
 
 GRAINS = {"openvino": 32}
 """Runtime -> what sides of small tiles are rounded up to, where it prepares itself for each size: that takes OpenVINO
-about 12 milliseconds, three times as long as the network."""
+about 12 milliseconds, longer than a small network itself."""
 
 UNLIMITED_MARGIN = 32
 """Pixels around a picture, or around what a tile shows, for networks that look at all they are given."""
@@ -69,12 +70,14 @@ class Loaded:
         session: Runs it.
         numbers: What it computes with, as it runs.
         strength: What a network is told that takes a strength of denoising, 0 to 1; None for all others.
+        sizes: See `Pass`.
     """
 
     model: Model | Network
     session: Session
     numbers: Numbers = "float32"
     strength: float | None = None
+    sizes: Counter[tuple[int, int]] = field(default_factory=Counter, compare=False, repr=False)
 
     @classmethod
     def open(cls, model: Model | Network, machine: Machine) -> "Loaded":
@@ -192,7 +195,7 @@ class Loaded:
         return Pass(
             session, careful, model.scale, halo, model.multiple, run.pool,
             border=self.border, lost=lost, leeway=leeway, local=model.halo is not None,
-            grain=GRAINS.get(self.session.name, 1) if model.halo is not None else 1,
+            grain=GRAINS.get(self.session.name, 1) if model.halo is not None else 1, sizes=self.sizes,
         )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """One network pass over one picture: every tile converted, run, checked and put in its place, several at once."""
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import KW_ONLY, dataclass, field
@@ -25,6 +25,9 @@ Progress = Callable[[int], None]
 SMALL = 256 * 256
 """Pixels of a picture that is done before a runtime has prepared itself for tiles of its size."""
 
+USUAL = 8
+"""Tiles of a size, from which on it is worth to prepare for it: from then on no pixels are added."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pass:
@@ -41,7 +44,8 @@ class Pass:
         lost: Pixels of what it is given that the network has no result for, on each side.
         leeway: How many times further than a faithful network it may move colours, see `guard.fault`.
         local: A result depends on the halo alone, so that tiles of one colour need the network once for each colour.
-        grain: In small pictures, sides of what the network is given divide by this, too.
+        grain: Sides of what the network is given divide by this, too, in small pictures of unusual sizes.
+        sizes: How often tiles of small pictures had each (height, width).
     """
 
     session: Session
@@ -56,6 +60,7 @@ class Pass:
     leeway: float = 1.0
     local: bool = False
     grain: int = 1
+    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
     _flat: dict[bytes, NDArray[np.float32]] = field(default_factory=dict, init=False)
 
     @property
@@ -151,12 +156,18 @@ class Pass:
         Raises:
             WrongResult: It is wrong both times.
         """
-        is_small = image.shape[0] * image.shape[1] <= SMALL
-        step = math.lcm(self.multiple, self.grain) if is_small else self.multiple
+        step = math.lcm(self.multiple, self.grain) if self._is_unusual(image, tile) else self.multiple
         pixels = extract(image, tile, self.margin, step, self.border)
         if self.local and is_flat(pixels):
             return self._flat_core(pixels[0, 0], tile)
         return self._checked(to_planes(pixels), tile)
+
+    def _is_unusual(self, image: Pixels, tile: Tile) -> bool:
+        """Say whether a runtime would prepare itself for a tile that it hardly sees again, and count it."""
+        if self.grain == 1 or image.shape[0] * image.shape[1] > SMALL:
+            return False
+        self.sizes[tile.height, tile.width] += 1
+        return self.sizes[tile.height, tile.width] <= USUAL
 
     def _flat_core(self, color: Pixels, tile: Tile) -> NDArray[np.float32]:
         """Return the result of a tile of one colour: that of its smallest part, repeated."""

@@ -15,7 +15,7 @@ from kakudai.engine.block import Crew
 from kakudai.engine.enlarging import Enlarging
 from kakudai.engine.ensemble import turns_for
 from kakudai.engine.estimate import Costs, Estimate
-from kakudai.engine.loaded import Network
+from kakudai.engine.loaded import Loaded, Network
 from kakudai.engine.machine import Device, Machine, Numbers, Precision
 from kakudai.engine.memory import SMALLEST_TILE
 from kakudai.engine.plan import Plan, Size, make_plan
@@ -155,14 +155,18 @@ class Upscaler:
         self._shop.pool.shutdown(cancel_futures=True)
 
     def helped_by(self, crew: Crew) -> "Upscaler":
-        """Return this upscaler, whose tiles others run: it has the same networks, and ends when this one does.
+        """Return this upscaler with others who run its networks: it has the same, and ends when this one does.
 
-        Networks that look at a whole picture, and animations, are run here all the same.
+        Alpha, animations, and networks that look at a whole picture are enlarged here all the same.
         """
         helped = copy.copy(self)
         helped._shop = replace(self._shop, crew=crew)
-        helped._costs = Costs(helped._shop)
         return helped
+
+    @property
+    def networks(self) -> list[Loaded]:
+        """Those that clean pictures are given, loaded."""
+        return self._box.usual.all
 
     @property
     def runtime(self) -> str:

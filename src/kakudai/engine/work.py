@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import DTypeLike
 
-from kakudai.engine.block import Crew
+from kakudai.engine.block import ROWS, Crew
 from kakudai.engine.ensemble import Turn
 from kakudai.engine.loaded import Loaded, Run
 from kakudai.engine.memory import SMALLEST_TILE
@@ -33,7 +33,7 @@ class Workshop:
         turns: The result is the mean over these.
         pool: Runs the tiles.
         room: Where pictures lie between two networks.
-        crew: Who runs the tiles that depend on nothing but their surroundings; this process if None.
+        crew: Who runs the networks of colours whose results depend on a halo alone; this process if None.
     """
 
     tile: int | None
@@ -92,7 +92,7 @@ class Work:
         reached = (image.shape[0] * scale, image.shape[1] * scale)
         for number, loaded in enumerate(steps, 1):
             last = number == len(steps) and reached == plan.size
-            bands = self._pass(loaded, image, dtype if last else between)
+            bands = self._pass(loaded, image, dtype if last else between, self._shop.crew if light else None)
             if last:
                 yield from bands
                 return
@@ -106,8 +106,11 @@ class Work:
         way = Resampling("lanczos3", linear_light=shrinks and light)
         yield from resize_rows(image, plan.size, way, dtype)
 
-    def _pass(self, loaded: Loaded, image: Pixels, dtype: DTypeLike) -> Iterator[Pixels]:
+    def _pass(self, loaded: Loaded, image: Pixels, dtype: DTypeLike, crew: Crew | None) -> Iterator[Pixels]:
         """Run a network once, with smaller and smaller tiles until they fit into memory."""
+        if crew is not None and loaded.model.halo is not None and isinstance(loaded.model, Model) and not self._recall:
+            yield from self._by_crew(loaded, image, dtype, crew)
+            return
         run = Run(self._shop.turns, self._shop.pool, self._advance)
         tile = loaded.first_tile(image.shape[0], image.shape[1], self._shop.tile)
         before, rows, started = self._done, 0, time.perf_counter()
@@ -115,7 +118,11 @@ class Work:
         while True:
             self.tile = self.tile or tile
             try:
-                for band in self._bands(loaded, image, tile, dtype, run=run, start=rows):
+                if self._recall:
+                    bands = iter([self._recall.run(self._number, loaded, image, tile, dtype, run=run)])
+                else:
+                    bands = loaded.bands(image, tile, dtype, run, start=rows)
+                for band in bands:
                     rows += len(band) // loaded.model.scale
                     self.seconds += time.perf_counter() - started
                     yield band
@@ -132,16 +139,19 @@ class Work:
                 self.seconds += time.perf_counter() - started
                 return
 
-    def _bands(
-        self, loaded: Loaded, image: Pixels, tile: int, dtype: DTypeLike, *, run: Run, start: int
-    ) -> Iterator[Pixels]:
-        """Let a network be run by whoever can."""
-        if self._recall:
-            return iter([self._recall.run(self._number, loaded, image, tile, dtype, run=run)])
-        crew = self._shop.crew
-        if crew is not None and loaded.model.halo is not None and isinstance(loaded.model, Model):
-            return crew.bands(loaded, image, self._shop.tile, dtype, run=run, start=start)
-        return loaded.bands(image, tile, dtype, run, start=start)
+    def _by_crew(self, loaded: Loaded, image: Pixels, dtype: DTypeLike, crew: Crew) -> Iterator[Pixels]:
+        """Have a network run by others, who find tiles that fit into their memory themselves."""
+        run, started = Run(self._shop.turns, self._shop.pool, self._advance), time.perf_counter()
+        self.tile = self.tile or self._shop.tile or ROWS
+        try:
+            for band in crew.bands(loaded, image, self._shop.tile, dtype, run=run):
+                self.seconds += time.perf_counter() - started
+                yield band
+                started = time.perf_counter()
+        except MemoryError as error:
+            hint = "close other programs, or enlarge parts of it"
+            raise OutOfMemory(f"no memory for rows of the result: {error}", hint) from error
+        self.seconds += time.perf_counter() - started
 
     def _advance(self, pixels: int) -> None:
         with self._counting:

@@ -82,7 +82,8 @@ class Enlarger:
             self._compare("the precision", duty.promise.numbers, self._upscaler.numbers)
             networks = sorted((name, hash_bytes(data)) for name, data in self._upscaler.contents())
             self._compare("networks", str(duty.promise.networks), str(tuple(networks)))
-            self._blocks = BlockWorker(Machine(**{word: duty.wish[word] for word in MACHINE if word in duty.wish}))
+            machine = Machine(**{word: duty.wish[word] for word in MACHINE if word in duty.wish})
+            self._blocks = BlockWorker(machine, self._upscaler.networks)
         except KakudaiError as error:
             self._problem = error
 
@@ -107,7 +108,10 @@ class Enlarger:
         """Enlarge a part of a picture, see `BlockWorker`; the network is fetched once."""
         import ray
 
-        return Piece(number, self._blocks.enlarge(block, which, lambda: ray.get(model[0])))
+        try:
+            return Piece(number, self._blocks.enlarge(block, which, lambda: ray.get(model[0])))
+        except KakudaiError as error:
+            return Piece(number, None, type(error)(f"on {platform.node()}: {error.message}", error.hint))
 
 
 def _reads(path: Path, content: str) -> bool:

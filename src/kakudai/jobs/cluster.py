@@ -2,7 +2,7 @@
 
 The driver, which is the process that was started, finds the pictures, keeps the manifest and gives tasks out. Whoever
 gets one fetches the picture, enlarges it and brings the result to its place, which all machines must reach: a bucket or
-a shared folder. Only what became of it comes back, a few hundred bytes.
+a shared folder. Only what became of it comes back, a few hundred bytes. Parts of one picture: see `jobs/spreading.py`.
 
 These are plain actors and not Ray Data: that wants blocks of rows and pyarrow, and would hold its own opinion on when a
 row is begun, which is written down here before it is.
@@ -16,6 +16,7 @@ import logging
 import os
 import secrets
 import signal
+import socket
 import sys
 import threading
 import time
@@ -42,6 +43,9 @@ NOT_THERE = "is kakudai installed on all machines, for the same Python?"
 
 AT_ONCE = 2
 """Requests of an actor: one picture is fetched or delivered while another is enlarged."""
+
+CONNECT_SECONDS = 10.0
+"""How long a cluster may take to answer at all."""
 
 DEATHS = 3
 """Of actors, over one picture, until it has failed."""
@@ -94,6 +98,9 @@ class Cluster:
     def __init__(self, address: str, duty: Duty, *, threads: int | None = None, most: int | None = None) -> None:
         if find_spec("ray") is None:
             raise RuntimeUnavailable("ray is not installed", "pip install 'kakudai[ray]'")
+        if not address.strip():
+            hint = "accepted are HOST:PORT, auto for the cluster here, and local for a new one of this machine"
+            raise UsageError("the address of the cluster is empty", hint)
         if most is not None and most < 1:
             raise UsageError(f"actors is {most}", "accepted are whole numbers from 1")
         self._address, self._duty, self._threads, self._most = address, duty, threads, most
@@ -102,6 +109,7 @@ class Cluster:
         self._given_up: Counter[Place] = Counter()
         self._failed: Counter[Place] = Counter()
         self._refusal: KakudaiError | None = None
+        self._patience = Patience()
         self._stdout = sys.stdout
 
     def __enter__(self) -> "Cluster":
@@ -113,13 +121,15 @@ class Cluster:
         at_sigterm = signal.getsignal(signal.SIGTERM)
         try:
             self._lay_probe()
+            _check_reachable(self._address)
+            self._patience = Patience()
             ray.init(address=self._address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
             self._fill()
         except BaseException as error:
             self.__exit__(None, None, None)
             if not isinstance(error, ConnectionError | RuntimeError | ValueError | ray.exceptions.RayError):
                 raise
-            hint = "check the address, and run the command on a machine of the cluster: ray start"
+            hint = "accepted are HOST:PORT of a cluster that this machine belongs to, auto for the one here, and local"
             said = f"the cluster at {self._address} cannot be used: {_first_line(error)}"
             raise RuntimeUnavailable(said, hint) from error
         finally:  # which Ray takes for itself, with another exit code than ours
@@ -182,7 +192,7 @@ class Cluster:
             KakudaiError: No actor can work: why the last that was asked cannot.
             RuntimeUnavailable: None has come, or come back, for `START_SECONDS`.
         """
-        todo, patience = Todo(requests, has_room), Patience()
+        todo, patience = Todo(requests, has_room), self._patience
         try:
             while not (enough is not None and enough.is_set()):
                 self._give_out(todo)
@@ -195,6 +205,8 @@ class Cluster:
                     one = todo.given.pop(reference)
                     if self._ended(reference, one, say):
                         yield one.outcome
+                        if self._working:  # not those of the time that passed there
+                            patience.see_somebody()
                     else:
                         todo.again.append(one)
                 if patience.wants_a_look():
@@ -249,7 +261,7 @@ class Cluster:
             if one.deaths < DEATHS:
                 return False
             hint = "it may need more memory than an actor has: fewer --actors, or a smaller --tile"
-            said = f"{DEATHS} actors have died over it: {_first_line(error)}"
+            said = f"it was lost with {DEATHS} actors: {_first_line(error)}"
             one.outcome = request.failed(OutOfMemory(said, hint), is_final=True)
         else:
             if request.is_refused(one.outcome) and one.refusals < DEATHS - 1 and len(self._working) > 1:
@@ -311,6 +323,21 @@ class Cluster:
                 count = gpus or processors // wanted
                 found += [Place(node["NodeID"], wanted, min(1, gpus))] * count
         return found
+
+
+def _check_reachable(address: str) -> None:
+    """Make sure that somebody answers at HOST:PORT: Ray itself tries for minutes, and names another address.
+
+    Raises:
+        ConnectionError: Nobody does.
+    """
+    host, _, port = address.rpartition(":")
+    if not (host and port.isdecimal()) or "//" in host:
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise ConnectionError(f"nobody answers at {address}: {error}") from error
 
 
 def _first_ready(waited: list[Any]) -> Any:

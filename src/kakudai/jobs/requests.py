@@ -104,6 +104,6 @@ class BlockRequest:
         """See `Request`."""
         return Piece(self.number, None, error)
 
-    def is_refused(self, outcome: Piece) -> bool:  # noqa: ARG002 - a block is nowhere to be fetched
-        """See `Request`."""
-        return False
+    def is_refused(self, outcome: Piece) -> bool:
+        """See `Request`: whatever is wrong, with one block so much else would be lost that another actor tries."""
+        return outcome.error is not None

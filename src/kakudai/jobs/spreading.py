@@ -8,18 +8,20 @@ import contextlib
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from types import TracebackType
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from kakudai.engine.block import Block, Which, cut_out, rows_of_blocks
+from kakudai.engine.block import Which, cut_out, rows_of_blocks
 from kakudai.engine.loaded import Loaded, Run
 from kakudai.engine.tiles import Tile
 from kakudai.image.picture import Pixels
+from kakudai.image.spool import forget
 from kakudai.jobs.cluster import AT_ONCE, Cluster, Say
 from kakudai.jobs.requests import BlockRequest, Piece
 
@@ -34,12 +36,10 @@ class Row:
     """A row of blocks that is being put together.
 
     Args:
-        top: Its place in the picture.
         band: Its result.
         missing: Blocks that are not there yet.
     """
 
-    top: int
     band: Pixels
     missing: int
 
@@ -80,7 +80,7 @@ class Canvas:
     def begin(self, places: list[Tile]) -> list[int]:
         """Make room for a row of blocks, the one below the last; return their numbers."""
         first, s = places[0], self._scale
-        row = Row(first.top, np.empty((first.height * s, self._width * s, self._channels), self._dtype), len(places))
+        row = Row(np.empty((first.height * s, self._width * s, self._channels), self._dtype), len(places))
         self._rows.append(row)
         self._places += [(place, row) for place in places]
         self.across = len(places)
@@ -96,66 +96,72 @@ class Canvas:
         self._places[number] = None
         return place.height * place.width
 
-    def finished(self) -> Iterator[tuple[int, Pixels]]:
-        """Give out rows that are whole, and above which nothing is missing: tops in the picture, and results."""
+    def finished(self) -> Iterator[Pixels]:
+        """Give out rows that are whole, and above which nothing is missing."""
         while self._rows and not self._rows[0].missing:
-            row = self._rows.popleft()
-            yield row.top, row.band
+            yield self._rows.popleft().band
 
 
 class Spread:
-    """Has the blocks of pictures enlarged by a cluster; see `Upscaler.helped_by`.
+    """Has the blocks of pictures enlarged by a cluster, which is started when the first is wanted.
+
+    See `Upscaler.helped_by`.
 
     Args:
-        cluster: It must be entered.
+        cluster: Not entered yet.
         say: Told when actors come and go.
     """
 
     def __init__(self, cluster: Cluster, say: Say) -> None:
         self._cluster, self._say = cluster, say
         self._sent: dict[str, list[Any]] = {}
+        self._stack, self._is_entered = contextlib.ExitStack(), False
+        self._background: Background[Pixels] | None = None
 
-    def bands(
-        self, loaded: Loaded, image: Pixels, tile: int | None, dtype: DTypeLike, *, run: Run, start: int
-    ) -> Iterator[Pixels]:
+    def __enter__(self) -> "Spread":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._background is not None:  # whoever wanted the pixels may have been interrupted
+            self._background.end()
+        self._stack.close()
+
+    def bands(self, loaded: Loaded, image: Pixels, tile: int | None, dtype: DTypeLike, *, run: Run) -> Iterator[Pixels]:
         """Enlarge a picture once; see `engine.block.Crew`.
 
         Raises:
             KakudaiError: A block cannot be enlarged, or no actor can work.
         """
-        cut = partial(cut_out, loaded, image, tile=tile, dtype=dtype, run=run)
-        return in_background(partial(self._bands, loaded, image, dtype, run, cut, start), ROWS_AHEAD)
-
-    def _bands(
-        self,
-        loaded: Loaded,
-        image: Pixels,
-        dtype: DTypeLike,
-        run: Run,
-        cut: Callable[..., Block],
-        start: int,
-        enough: threading.Event,
-    ) -> Generator[Pixels, None, None]:
-        scale = loaded.model.scale
-        canvas = Canvas(image.shape[1], image.shape[2], scale, dtype)
+        if not self._is_entered:
+            self._stack.enter_context(self._cluster)
+            self._is_entered = True
+        canvas = Canvas(image.shape[1], image.shape[2], loaded.model.scale, dtype)
         which = Which.of(loaded)
         model = self._network(which, loaded)
 
         def requests() -> Iterator[BlockRequest]:
-            for places in rows_of_blocks(loaded, image, dtype, start):
+            for places in rows_of_blocks(loaded, image, dtype):
                 for number, place in zip(canvas.begin(places), places, strict=True):
-                    yield BlockRequest(number, partial(cut, place=place), which, model)
+                    cut = partial(cut_out, loaded, image, place, tile, dtype, run=run)
+                    yield BlockRequest(number, cut, which, model)
 
         def has_room() -> bool:
             busy = AT_ONCE * self._cluster.size
             return canvas.waiting <= 1 + max(1, -(-2 * busy // max(1, canvas.across)))
 
-        coming = self._cluster.run(requests(), self._say, has_room=has_room, enough=enough)
-        with contextlib.closing(coming) as pieces:
-            for piece in pieces:
-                run.progress(canvas.put(piece.number, _pixels(piece)))
-                for top, band in canvas.finished():
-                    yield band[max(0, start - top) * scale :]
+        def bands(enough: threading.Event) -> Generator[Pixels, None, None]:
+            coming = self._cluster.run(requests(), self._say, has_room=has_room, enough=enough)
+            with contextlib.closing(coming) as pieces:
+                for piece in pieces:
+                    run.progress(canvas.put(piece.number, _pixels(piece)))
+                    for band in canvas.finished():
+                        forget(image)
+                        yield band
+
+        self._background = Background(bands, ROWS_AHEAD)
+        return iter(self._background)
 
     def _network(self, which: Which, loaded: Loaded) -> list[Any]:
         """Return Ray's reference to a network, which is sent once."""
@@ -178,41 +184,50 @@ def _pixels(piece: Piece) -> Pixels:
     return piece.pixels
 
 
-def in_background(make: Callable[[threading.Event], Generator[Item, None, None]], ahead: int) -> Iterator[Item]:
-    """Yield items that a thread of its own makes, so many of them ahead; what it raises is raised here.
+class Background(Iterable[Item]):
+    """Items that a thread of its own makes, some of them ahead of whoever wants them; what it raises is raised there.
 
     Args:
         make: Makes them, and ends when the event is set that it is given: nobody wants more.
         ahead: How many may wait.
     """
-    made: queue.Queue[Item | _End] = queue.Queue(ahead)
-    enough = threading.Event()
 
-    def put(thing: Item | _End) -> None:
-        while not enough.is_set():
-            with contextlib.suppress(queue.Full):
-                made.put(thing, timeout=0.2)
-                return
+    def __init__(self, make: Callable[[threading.Event], Generator[Item, None, None]], ahead: int) -> None:
+        self._make, self._enough = make, threading.Event()
+        self._made: queue.Queue[Item | _End] = queue.Queue(ahead)
+        self._thread = threading.Thread(target=self._work, name="kakudai-spread")
 
-    def work() -> None:
+    def __iter__(self) -> Iterator[Item]:
+        """Yield them, once."""
+        self._thread.start()
         try:
-            with contextlib.closing(make(enough)) as items:
+            while not isinstance(thing := self._made.get(), _End):
+                yield thing
+            if thing.error is not None:
+                raise thing.error
+        finally:
+            self.end()
+
+    def end(self) -> None:
+        """Have no more made, and wait until nothing is."""
+        self._enough.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _work(self) -> None:
+        try:
+            with contextlib.closing(self._make(self._enough)) as items:
                 for item in items:
-                    put(item)
-                    if enough.is_set():
+                    self._put(item)
+                    if self._enough.is_set():
                         return
         except BaseException as error:
-            put(_End(error))
+            self._put(_End(error))
         else:
-            put(_End(None))
+            self._put(_End(None))
 
-    thread = threading.Thread(target=work, name="kakudai-spread")
-    thread.start()
-    try:
-        while not isinstance(thing := made.get(), _End):
-            yield thing
-        if thing.error is not None:
-            raise thing.error
-    finally:
-        enough.set()
-        thread.join()
+    def _put(self, thing: "Item | _End") -> None:
+        while not self._enough.is_set():
+            with contextlib.suppress(queue.Full):
+                self._made.put(thing, timeout=0.2)
+                return

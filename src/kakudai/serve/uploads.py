@@ -29,6 +29,9 @@ class Gone(Exception):
     """The client has hung up before its request was complete."""
 
 
+RAW = "send multipart/form-data, or the picture with its own Content-Type, such as image/jpeg"
+
+
 @dataclass(slots=True)
 class Upload:
     """What came with a request.
@@ -55,7 +58,7 @@ async def receive_upload(request: Request, path: Path, limits: Limits) -> Upload
     """
     kind, parameters = parse_options_header(request.headers.get("content-type", ""))
     if kind == b"application/x-www-form-urlencoded":
-        raise Problem("no-picture", "a form of this kind carries no files", "send multipart/form-data, or the picture")
+        raise Problem("no-picture", "a form of this kind carries no files", RAW)
     upload = Upload(path)
     with path.open("xb") as file:
         if kind == b"multipart/form-data":
@@ -64,6 +67,8 @@ async def receive_upload(request: Request, path: Path, limits: Limits) -> Upload
             async for piece in pieces(request, limits, limits.upload_bytes):
                 file.write(piece)
                 upload.size += len(piece)
+    if not upload.size and any(name == "url" and value for name, value in upload.fields):
+        raise Problem("not-possible", "this server fetches no addresses", f"send the picture as the field {FILE_FIELD}")
     if not upload.size:
         raise Problem("no-picture", "the request holds no picture, or an empty one")
     return upload
@@ -162,6 +167,9 @@ class _Form:
         self._name = parameters[b"name"].decode("utf-8", "replace")
         self._is_file = self._name == FILE_FIELD
         if not self._is_file:
+            if parameters.get(b"filename"):
+                said = f"there is a file in the field {self._name[:60]!r}"
+                raise Problem("no-picture", said, f"the picture's field is called {FILE_FIELD}")
             return
         self._files += 1
         if self._files > 1:
