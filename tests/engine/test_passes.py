@@ -3,6 +3,7 @@
 import math
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -159,13 +160,14 @@ def test_tiles_of_small_pictures_have_few_sizes() -> None:
     session, rng = Shapes(), np.random.default_rng(0)
     with ThreadPoolExecutor(1) as pool:
         tiles = replace(make_pass(session, pool), grain=32)
-        for _ in range(20):
+        for _ in range(200):
             image = rng.integers(0, 256, (*rng.integers(1, 90, 2), 3), np.uint8)
             np.testing.assert_array_equal(
                 whole(tiles, image, 64, np.uint8, lambda _: None), image.repeat(2, 0).repeat(2, 1)
             )
         assert session.seen <= {32, 64, 96}
         session.seen.clear()
+        tiles = replace(tiles, sizes=Counter())
         for _ in range(20):
             whole(tiles, rng.integers(0, 256, (40, 40, 3), np.uint8), 64, np.uint8, lambda _: None)
         assert session.seen == {64, 44}, "a usual size is prepared for in the end"

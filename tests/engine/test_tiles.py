@@ -75,9 +75,10 @@ def test_inside_the_picture_nothing_is_copied() -> None:
 
 
 @pytest.mark.parametrize(
-    ("height", "width", "workers"), [(1, 1, 2), (100, 100, 2), (469, 750, 2), (3000, 4000, 8), (40, 4000, 4)]
+    ("height", "width", "workers"),
+    [(1, 1, 2), (100, 100, 2), (200, 200, 4), (469, 750, 2), (3000, 4000, 8), (40, 4000, 4)],
 )
 def test_the_default_tile_keeps_all_workers_busy_without_being_tiny(height: int, width: int, workers: int) -> None:
     tile = default_tile(height, width, workers=workers)
     assert tile <= 256
-    assert tile <= 64 or len(list(cut(height, width, tile))) >= workers
+    assert tile <= 128 or len(list(cut(height, width, tile))) >= workers

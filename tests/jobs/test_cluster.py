@@ -85,7 +85,7 @@ def test_it_gives_the_same_bytes_names_what_is_broken_and_goes_on_where_it_was(n
     assert contents("out") == contents("plain")
     assert len(contents("out")) == 4
     assert told(first.stdout) == told(plain.stdout)
-    assert "1 actors at work" in first.stderr
+    assert "actors at work: 1" in first.stderr
     assert "broken.png" in first.stderr
     draw("4.png", 20, 4)
     again = subprocess.run(command("-o", "out/", "--ray", nodes.address), capture_output=True, text=True, check=False)
@@ -101,9 +101,9 @@ def test_a_node_that_dies_takes_no_picture_with_it(nodes) -> None:
     words = command("-o", "out/", "--ray", nodes.address)
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as working:
         assert working.stderr is not None
-        wait_for(working.stderr, "1 actors at work")  # the driver belongs to the first node from now on
+        wait_for(working.stderr, "actors at work: 1")  # the driver belongs to the first node from now on
         node = nodes.add_node(num_cpus=1)
-        wait_for(working.stderr, "2 actors at work")
+        wait_for(working.stderr, "actors at work: 2")
         time.sleep(0.3)  # it has begun with two pictures
         nodes.remove_node(node, allow_graceful=False)
         said, complaints = working.communicate(timeout=120)

@@ -60,7 +60,7 @@ def test_a_picture_is_the_same_although_a_machine_dies(giant: Path) -> None:
         words = command(giant.name, "-o", target, "-m", "photo-fast-x2", "--threads", "1", "--ray", nodes.address)
         with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as working:
             assert working.stderr is not None
-            wait_for(working.stderr, "2 actors at work")
+            wait_for(working.stderr, "actors at work: 2")
             time.sleep(0.3)
             nodes.remove_node(node, allow_graceful=False)
             complaints = working.communicate(timeout=120)[1]

@@ -6,6 +6,7 @@ shrunk again, the output must be the input, up to what happens between neighbour
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -115,6 +116,7 @@ def _square_means(image: NDArray[np.float32], scale: int) -> Squares:
     return Squares(means, (sums.sum(axis=(1, 2)) / area.sum()).astype(np.float32))
 
 
+@lru_cache(64)
 def _edges(size: int, scale: int) -> NDArray[np.intp]:
     count = max(1, size // BLOCK)
     return scale * (size * np.arange(count + 1) // count)

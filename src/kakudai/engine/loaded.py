@@ -30,6 +30,9 @@ GRAINS = {"openvino": 32}
 """Runtime -> what sides of small tiles are rounded up to, where it prepares itself for each size: that takes OpenVINO
 about 12 milliseconds, longer than a small network itself."""
 
+UNDIVIDED = ("openvino",)
+"""Runtimes that have all processors do one tile: a small picture need not be cut for their sake."""
+
 UNLIMITED_MARGIN = 32
 """Pixels around a picture, or around what a tile shows, for networks that look at all they are given."""
 
@@ -127,7 +130,8 @@ class Loaded:
             return default_tile(height, width, workers=workers, largest=largest_tile(workers, LARGE_TILE))
         features = self.model.features if isinstance(self.model, Model) else 0
         largest = largest_tile(workers, features=features, halo=self.model.halo)
-        return default_tile(height, width, workers=workers, largest=largest)
+        share = 1 if self.session.name in UNDIVIDED else workers
+        return default_tile(height, width, workers=share, largest=largest)
 
     def run(self, image: Pixels, tile: int, dtype: DTypeLike, run: Run) -> Pixels:
         """Enlarge a picture once, in memory: what `bands` gives in one piece."""

@@ -28,6 +28,9 @@ SMALL = 256 * 256
 USUAL = 8
 """Tiles of a size, from which on it is worth to prepare for it: from then on no pixels are added."""
 
+SIZES = 32
+"""Sizes that are counted: the first that come. What is prepared for a size stays in memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pass:
@@ -45,7 +48,7 @@ class Pass:
         leeway: How many times further than a faithful network it may move colours, see `guard.fault`.
         local: A result depends on the halo alone, so that tiles of one colour need the network once for each colour.
         grain: Sides of what the network is given divide by this, too, in small pictures of unusual sizes.
-        sizes: How often tiles of small pictures had each (height, width).
+        sizes: How often tiles of small pictures had each of some (height, width).
     """
 
     session: Session
@@ -166,8 +169,11 @@ class Pass:
         """Say whether a runtime would prepare itself for a tile that it hardly sees again, and count it."""
         if self.grain == 1 or image.shape[0] * image.shape[1] > SMALL:
             return False
-        self.sizes[tile.height, tile.width] += 1
-        return self.sizes[tile.height, tile.width] <= USUAL
+        size = (tile.height, tile.width)
+        if size not in self.sizes and len(self.sizes) >= SIZES:
+            return True
+        self.sizes[size] += 1
+        return self.sizes[size] <= USUAL
 
     def _flat_core(self, color: Pixels, tile: Tile) -> NDArray[np.float32]:
         """Return the result of a tile of one colour: that of its smallest part, repeated."""

@@ -93,9 +93,9 @@ def extract(image: Pixels, tile: Tile, halo: int, multiple: int = 1, border: Bor
 def default_tile(height: int, width: int, *, workers: int, largest: int = 256) -> int:
     """Choose a tile: at most `largest` pixels a side, smaller where fewer than `workers` tiles would come out.
 
-    Tiles much smaller than 192 waste time on their halos, but an idle core wastes more.
+    Tiles much smaller than 192 waste time on their halos, but an idle core wastes more; below 128 nothing is gained.
     """
     tile = min(largest, max(height, width))
-    while tile > 64 and math.ceil(height / tile) * math.ceil(width / tile) < workers:
+    while tile > 128 and math.ceil(height / tile) * math.ceil(width / tile) < workers:
         tile = math.ceil(tile / 2)
     return tile

@@ -36,7 +36,7 @@ class BucketKeeper:
     """
 
     def __init__(self, manifest: Manifest | ObjectManifest, run: Run, sides: Sides) -> None:
-        self._manifest, self._run, self._sides = manifest, run, sides
+        self._manifest, self._run, self._sides, self._setting = manifest, run, sides, run.setting
         self._introduced = False
         self.unbegun: list[tuple[Task, KakudaiError]] = []
         self.ledger: Ledger[str] = Ledger(manifest.contents.entries, sides)
@@ -53,7 +53,7 @@ class BucketKeeper:
 
     def judge(self, source: str, target: str, *, verify: bool = False) -> Entry | None:
         """Say how a picture has ended, see `Ledger.judge`."""
-        return self.ledger.judge(source, target, self._run.setting, verify=verify)
+        return self.ledger.judge(source, target, self._setting, verify=verify)
 
     def was_begun(self, source: str, target: str) -> bool:
         """Say whether an earlier run has begun a picture, and nobody knows what became of it.
@@ -109,7 +109,7 @@ class BucketKeeper:
 
     def _entry(self, task: Task, status: Status, before: Stamp | None) -> Entry:
         target = self._sides.key(task.target) if task.target else ""
-        source, setting = self._sides.key(task.source), self._run.setting
+        source, setting = self._sides.key(task.source), self._setting
         return Entry(source, target, status, setting, time.time_ns(), before or self._listed(task.source))
 
     def _listed(self, source: str) -> Stamp | None:

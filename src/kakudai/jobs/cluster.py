@@ -287,7 +287,7 @@ class Cluster:
         else:
             if self._refusal is None:
                 self._working.append(worker)
-                say(f"{len(self._working)} actors at work", matters=False)
+                say(f"actors at work: {len(self._working)}", matters=False)
             else:
                 say(f"warning: an actor cannot work: {self._refusal.message}", matters=True)
                 self._given_up[worker.place] += 1

@@ -27,7 +27,7 @@ class Keeper:
     """
 
     def __init__(self, manifest: Manifest, run: Run) -> None:
-        self._manifest, self._run = manifest, run
+        self._manifest, self._run, self._setting = manifest, run, run.setting
         self._places = Places(manifest.path.parent)
         self._begun: dict[Path, Stamp | None] = {}
         self._written: dict[Path, Stamp] = {}
@@ -47,7 +47,7 @@ class Keeper:
 
     def judge(self, source: Path, target: Path, *, verify: bool = False) -> Entry | None:
         """Say how a picture has ended, see `Ledger.judge`."""
-        return self.ledger.judge(source, target, self._run.setting, verify=verify)
+        return self.ledger.judge(source, target, self._setting, verify=verify)
 
     def begin(self, jobs: Iterable[Job]) -> Iterator[Job]:
         """Pass jobs on, each when it is asked for and after it is written down; their results are announced.
@@ -103,7 +103,7 @@ class Keeper:
         """
         known = self.ledger.latest(source, None)
         if known is None or (known.status, known.error) != (status, error.message):
-            key, setting = self._places.key(source), self._run.setting
+            key, setting = self._places.key(source), self._setting
             entry = Entry(key, "", status, setting, time.time_ns(), error=error.message, hint=error.hint)
             self._add(replace(entry, reason=type(error).__name__))
 
@@ -130,7 +130,7 @@ class Keeper:
         self._manifest.sync()
 
     def _entry(self, source: Path, target: Path, status: Status) -> Entry:
-        key, setting = self._places.key, self._run.setting
+        key, setting = self._places.key, self._setting
         return Entry(key(source), key(target), status, setting, time.time_ns(), self._begun.get(source))
 
     def _add(self, entry: Entry) -> None:
