@@ -233,7 +233,7 @@ def plan_part(found: Found, prices: Prices) -> str:
     shard = jobs[1].pictures / jobs[1].shards
     rows = [
         ["hours of one machine", *(f"{job.hours:,.0f}" for job in jobs)],
-        [f"days with {prices.nodes} machines", *(f"{job.hours / prices.nodes / 24:,.1f}" for job in jobs)],
+        [f"hours with {prices.nodes} machines", *(f"{job.hours / prices.nodes:,.1f}" for job in jobs)],
         ["fetched, written", *(f"{job.moved[0] / 1e12:,.2f} TB, {job.moved[1] / 1e12:,.2f} TB" for job in jobs)],
         ["requests: GET and HEAD, PUT and LIST", *(f"{job.reads:,}, {job.writes:,}" for job in jobs)],
         ["manifests", *(f"{job.manifest / 1e9:,.1f} GB" for job in jobs)],
