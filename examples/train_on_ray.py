@@ -48,7 +48,7 @@ def main() -> None:
     TorchTrainer(
         work,
         train_loop_config={"words": words + ["--resume"] * given.resume, "folder": str(Path.cwd())},
-        scaling_config=ScalingConfig(given.workers, use_gpu=given.gpu, placement_strategy="SPREAD"),
+        scaling_config=ScalingConfig(num_workers=given.workers, use_gpu=given.gpu, placement_strategy="SPREAD"),
         run_config=RunConfig(name="ray", storage_path=str(given.run.absolute())),
     ).fit()
 

@@ -21,7 +21,7 @@ from kakudai.engine.job import FileOptions
 from kakudai.engine.loaded import Loaded, Run
 from kakudai.engine.machine import Machine
 from kakudai.engine.tiles import Tile
-from kakudai.errors import WrongResult
+from kakudai.errors import RuntimeUnavailable, WrongResult
 from kakudai.image.files import write_image
 from kakudai.image.picture import Picture
 from kakudai.jobs.actor import Duty
@@ -222,6 +222,42 @@ def test_the_driver_gives_blocks_of_the_dead_to_others_and_takes_no_more_than_th
     assert len(said) == 1
     assert driver._working == [second]
     assert second.doing == 0, "of what is not waited for any longer"
+
+
+def test_a_block_goes_to_an_actor_that_has_not_refused_it(monkeypatch: pytest.MonkeyPatch, loaded: Loaded) -> None:
+    """Although the one that has is idle and the other busy."""
+    broken, sound = Worker(Actor(), Place("a", 1)), Worker(Actor(), Place("b", 1))
+
+    def get(reference: tuple[int, Actor, object]) -> Piece:
+        pixels = None if reference[1] is broken.actor else np.zeros((1, 1, 3), np.uint8)
+        return Piece(reference[0], pixels, None if pixels is not None else WrongResult("black"))
+
+    monkeypatch.setattr(ray, "wait", lambda waited, **_: (waited[:1], waited[1:]))
+    monkeypatch.setattr(ray, "get", get)
+    driver = Cluster("local", Duty({}, FileOptions()))
+    monkeypatch.setattr(driver, "_fill", lambda: None)
+    driver._working = [broken, sound]
+    requests = (BlockRequest(number, lambda: None, Which.of(loaded), []) for number in range(9))  # type: ignore[arg-type,return-value]
+    pieces = list(driver.run(requests, silent))
+    assert sorted(piece.number for piece in pieces) == list(range(9))
+    assert all(piece.error is None for piece in pieces)
+    driver._working = [broken]
+    requests = (BlockRequest(number, lambda: None, Which.of(loaded), []) for number in range(1))  # type: ignore[arg-type,return-value]
+    assert [type(piece.error) for piece in driver.run(requests, silent)] == [WrongResult], "there is nobody else"
+
+
+def test_a_cluster_that_cannot_be_used_is_tried_once(loaded: Loaded) -> None:
+    class Absent(Backwards):
+        def __enter__(self) -> "Backwards":
+            self.entered += 1
+            raise RuntimeUnavailable("nobody answers")
+
+    cluster, image = Absent(loaded), np.zeros((70, 70, 3), np.uint8)
+    with ThreadPoolExecutor(1) as pool, Spread(cluster, silent) as spread:  # type: ignore[arg-type]
+        for _ in range(2):
+            with pytest.raises(RuntimeUnavailable):
+                list(spread.bands(loaded, image, None, np.uint8, run=Run((Turn(),), pool, lambda _: None)))
+    assert cluster.entered == 1
 
 
 def test_rows_come_out_whole_and_in_order() -> None:

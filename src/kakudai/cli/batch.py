@@ -132,7 +132,7 @@ class Batch:
 
         begun = jobs if self._keeper is None else self._keeper.begin(jobs)
         failed: list[Job] = []
-        at_once = 1 if self._fail_fast else min(AT_ONCE, self._upscaler.threads)
+        at_once = 1 if self._fail_fast or self._upscaler.is_helped else min(AT_ONCE, self._upscaler.threads)
         done = upscale_files(self._upscaler, begun, self._options, progress=progress.advance, at_once=at_once)
         with contextlib.closing(done):  # at Ctrl-C too, so that what is about to appear is still written down
             for result in () if self._is_over else done:

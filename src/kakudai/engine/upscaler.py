@@ -164,6 +164,11 @@ class Upscaler:
         return helped
 
     @property
+    def is_helped(self) -> bool:
+        """Whether others run its networks."""
+        return self._shop.crew is not None
+
+    @property
     def networks(self) -> list[Loaded]:
         """Those that clean pictures are given, loaded."""
         return self._box.usual.all

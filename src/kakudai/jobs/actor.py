@@ -112,6 +112,9 @@ class Enlarger:
             return Piece(number, self._blocks.enlarge(block, which, lambda: ray.get(model[0])))
         except KakudaiError as error:
             return Piece(number, None, type(error)(f"on {platform.node()}: {error.message}", error.hint))
+        except Exception as error:  # whatever a machine lacks; others may have it
+            said = f"on {platform.node()}: {type(error).__name__}: {error}"
+            return Piece(number, None, KakudaiError(said, "see what that machine says"))
 
 
 def _reads(path: Path, content: str) -> bool:

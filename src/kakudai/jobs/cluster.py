@@ -193,6 +193,8 @@ class Cluster:
             RuntimeUnavailable: None has come, or come back, for `START_SECONDS`.
         """
         todo, patience = Todo(requests, has_room), self._patience
+        if not patience.is_over or self._working:  # a cluster where nobody was is not waited for again
+            patience.restart()
         try:
             while not (enough is not None and enough.is_set()):
                 self._give_out(todo)
@@ -205,8 +207,7 @@ class Cluster:
                     one = todo.given.pop(reference)
                     if self._ended(reference, one, say):
                         yield one.outcome
-                        if self._working:  # not those of the time that passed there
-                            patience.see_somebody()
+                        patience.restart()  # whoever takes outcomes may have taken its time
                     else:
                         todo.again.append(one)
                 if patience.wants_a_look():
@@ -230,12 +231,18 @@ class Cluster:
         """Return the actor that has least to do, if it has room for a request.
 
         Args:
-            one: The request: for one over which an actor has died an idle one, and where an actor could not reach it,
-                if possible another.
+            one: The request: for one over which an actor has died an idle one, and where an actor could not do it,
+                another, if there is one.
         """
         most = 0 if one.deaths else AT_ONCE - 1
-        free = [worker for worker in self._working if worker.doing <= most and not worker.is_alone]
-        return min(free, key=lambda worker: (worker is one.worker, worker.doing), default=None)
+        able = self._others(one) or self._working
+        free = [worker for worker in able if worker.doing <= most and not worker.is_alone]
+        return min(free, key=lambda worker: worker.doing, default=None)
+
+    def _others(self, one: Given) -> list[Worker]:
+        """Return the actors that have not yet refused a request."""
+        refused = {id(worker) for worker in one.refused_by}
+        return [worker for worker in self._working if id(worker) not in refused]
 
     def _ended(self, reference: Any, one: Given, say: Say) -> bool:
         """Note what became of a request; return whether it has ended, rather than being for another actor."""
@@ -263,11 +270,11 @@ class Cluster:
             hint = "it may need more memory than an actor has: fewer --actors, or a smaller --tile"
             said = f"it was lost with {DEATHS} actors: {_first_line(error)}"
             one.outcome = request.failed(OutOfMemory(said, hint), is_final=True)
-        else:
-            if request.is_refused(one.outcome) and one.refusals < DEATHS - 1 and len(self._working) > 1:
-                one.refusals += 1
-                return False
-        return True
+            return True
+        if not request.is_refused(one.outcome):
+            return True
+        one.refused_by.append(worker)
+        return len(one.refused_by) >= DEATHS or not (self._others(one) or self._coming)
 
     def _arrived(self, reference: Any, say: Say) -> None:
         """Take an actor in that has loaded its networks, or note why it cannot work."""

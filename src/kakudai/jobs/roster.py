@@ -48,12 +48,12 @@ class Given:
     Args:
         request: Which.
         deaths: Of actors that had it.
-        refusals: Actors that could not reach it.
+        refused_by: Actors that could not do it.
     """
 
     request: Request[Any]
     deaths: int = 0
-    refusals: int = 0
+    refused_by: list[Worker] = field(default_factory=list, repr=False)
     worker: Worker | None = field(default=None, repr=False)
     outcome: Any = field(default=None, repr=False)
 
@@ -111,6 +111,10 @@ class Patience:
     def is_over(self) -> bool:
         """Nobody has been there for too long."""
         return time.monotonic() > self._seen + START_SECONDS
+
+    def restart(self) -> None:
+        """Begin anew, after a time in which nobody looked."""
+        self._seen = time.monotonic()
 
     def see_somebody(self) -> None:
         """Begin anew."""

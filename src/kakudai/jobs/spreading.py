@@ -20,12 +20,16 @@ from numpy.typing import DTypeLike
 from kakudai.engine.block import Which, cut_out, rows_of_blocks
 from kakudai.engine.loaded import Loaded, Run
 from kakudai.engine.tiles import Tile
+from kakudai.errors import KakudaiError
 from kakudai.image.picture import Pixels
 from kakudai.image.spool import forget
 from kakudai.jobs.cluster import AT_ONCE, Cluster, Say
 from kakudai.jobs.requests import BlockRequest, Piece
 
 Item = TypeVar("Item")
+
+AHEAD_BYTES = 1 << 30
+"""Of rows of blocks that are begun, where there are many actors."""
 
 ROWS_AHEAD = 2
 """Finished rows of blocks that wait for the writer."""
@@ -65,7 +69,7 @@ class Canvas:
         self._width, self._channels, self._scale, self._dtype = width, channels, scale, dtype
         self._rows: deque[Row] = deque()
         self._places: list[tuple[Tile, Row] | None] = []
-        self.across = 0
+        self.across = self.row_bytes = 0
 
     @property
     def count(self) -> int:
@@ -83,7 +87,7 @@ class Canvas:
         row = Row(np.empty((first.height * s, self._width * s, self._channels), self._dtype), len(places))
         self._rows.append(row)
         self._places += [(place, row) for place in places]
-        self.across = len(places)
+        self.across, self.row_bytes = len(places), row.band.nbytes
         return list(range(self.count - len(places), self.count))
 
     def put(self, number: int, pixels: Pixels) -> int:
@@ -116,6 +120,7 @@ class Spread:
         self._cluster, self._say = cluster, say
         self._sent: dict[str, list[Any]] = {}
         self._stack, self._is_entered = contextlib.ExitStack(), False
+        self._failure: KakudaiError | None = None
         self._background: Background[Pixels] | None = None
 
     def __enter__(self) -> "Spread":
@@ -124,9 +129,11 @@ class Spread:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._background is not None:  # whoever wanted the pixels may have been interrupted
-            self._background.end()
-        self._stack.close()
+        try:
+            if self._background is not None:  # whoever wanted the pixels may have been interrupted
+                self._background.end()
+        finally:
+            self._stack.close()
 
     def bands(self, loaded: Loaded, image: Pixels, tile: int | None, dtype: DTypeLike, *, run: Run) -> Iterator[Pixels]:
         """Enlarge a picture once; see `engine.block.Crew`.
@@ -134,9 +141,7 @@ class Spread:
         Raises:
             KakudaiError: A block cannot be enlarged, or no actor can work.
         """
-        if not self._is_entered:
-            self._stack.enter_context(self._cluster)
-            self._is_entered = True
+        self._enter()
         canvas = Canvas(image.shape[1], image.shape[2], loaded.model.scale, dtype)
         which = Which.of(loaded)
         model = self._network(which, loaded)
@@ -148,20 +153,42 @@ class Spread:
                     yield BlockRequest(number, cut, which, model)
 
         def has_room() -> bool:
-            busy = AT_ONCE * self._cluster.size
-            return canvas.waiting <= 1 + max(1, -(-2 * busy // max(1, canvas.across)))
+            wanted = -(-2 * AT_ONCE * self._cluster.size // max(1, canvas.across))
+            return canvas.waiting <= 1 + max(1, min(wanted, AHEAD_BYTES // max(1, canvas.row_bytes)))
 
         def bands(enough: threading.Event) -> Generator[Pixels, None, None]:
             coming = self._cluster.run(requests(), self._say, has_room=has_room, enough=enough)
             with contextlib.closing(coming) as pieces:
                 for piece in pieces:
+                    if enough.is_set():
+                        return
                     run.progress(canvas.put(piece.number, _pixels(piece)))
                     for band in canvas.finished():
                         forget(image)
                         yield band
 
         self._background = Background(bands, ROWS_AHEAD)
-        return iter(self._background)
+        try:
+            yield from self._background
+        finally:  # it keeps the picture
+            self._background = None
+
+    def _enter(self) -> None:
+        """Start the cluster; where that fails, it is not tried for each page of a book.
+
+        Raises:
+            KakudaiError: It cannot be used.
+        """
+        if self._failure is not None:
+            raise self._failure
+        if self._is_entered:
+            return
+        try:
+            self._stack.enter_context(self._cluster)
+        except KakudaiError as error:
+            self._failure = error
+            raise
+        self._is_entered = True
 
     def _network(self, which: Which, loaded: Loaded) -> list[Any]:
         """Return Ray's reference to a network, which is sent once."""
@@ -201,12 +228,20 @@ class Background(Iterable[Item]):
         """Yield them, once."""
         self._thread.start()
         try:
-            while not isinstance(thing := self._made.get(), _End):
+            while not isinstance(thing := self._next(), _End):
                 yield thing
             if thing.error is not None:
                 raise thing.error
         finally:
             self.end()
+
+    def _next(self) -> "Item | _End":
+        while True:
+            try:
+                return self._made.get(timeout=0.2)
+            except queue.Empty:
+                if self._enough.is_set():  # by another thread: nothing will come
+                    return _End(None)
 
     def end(self) -> None:
         """Have no more made, and wait until nothing is."""
