@@ -279,3 +279,20 @@ def test_one_ahead_gives_all_and_raises_what_is_raised() -> None:
     assert [next(items), next(items)] == [1, 2]
     with pytest.raises(ZeroDivisionError):
         next(items)
+
+
+def test_a_writer_that_fails_leaves_no_frame_at_work(upscaler: Upscaler, tmp_path: Path, monkeypatch) -> None:
+    """Else the garbage collector would wait for it, wherever that happens to run."""
+    kept = list[Iterator[bytes]]()
+
+    def fail(_target: object, pieces: Iterator[bytes]) -> None:
+        kept.append(pieces)
+        next(pieces)
+        raise OutputError("no room")
+
+    monkeypatch.setattr("kakudai.engine.making.write_pieces", fail)
+    (tmp_path / "in.png").write_bytes(animated(swing(), "png", [Fraction(1, 10)] * 9))
+    with pytest.raises(OutputError):
+        upscale_file(upscaler, tmp_path / "in.png", tmp_path / "out.png")
+    assert kept
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("kakudai-frame")]

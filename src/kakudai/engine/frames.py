@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
@@ -68,8 +68,10 @@ class FrameByFrame:
         self._recall, self._known, self._bytes = Recall(), OrderedDict[bytes, Picture](), 0
         self.report: Report | None = None
 
-    def frames(self) -> Iterator[Frame]:
+    def frames(self) -> Generator[Frame, None, None]:
         """Enlarge frame by frame; the next is worked on while one is used.
+
+        Whoever stops early closes it: it waits for its thread, which the garbage collector must not do.
 
         Raises:
             PictureUnreadable: A frame is damaged.
@@ -107,7 +109,7 @@ class FrameByFrame:
         return output
 
 
-def one_ahead(items: Iterator[Item]) -> Iterator[Item]:
+def one_ahead(items: Iterator[Item]) -> Generator[Item, None, None]:
     """Yield items while the next is made in a thread of its own."""
     with ThreadPoolExecutor(1, "kakudai-frame") as pool:
         end = object()

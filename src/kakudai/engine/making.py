@@ -1,5 +1,6 @@
 """Make one result: whole in memory, row by row, or frame by frame. What comes before and after is the same for all."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -133,7 +134,8 @@ class Making:
         work = FrameByFrame(self._upscaler, animation, self._found.chosen, progress=self._step)
         show = Show(count, animation.plays, options.quality, options.depth, options.strip, options.dither)
         lost: list[str] = []
-        write_pieces(self._job.target, animation_pieces(work.frames(), entry, show, lost))
+        with contextlib.closing(work.frames()) as frames:  # where writing fails, they would be left to wait for
+            write_pieces(self._job.target, animation_pieces(frames, entry, show, lost))
         assert work.report is not None
         return self._done(started, work.report, tuple(lost), count)
 
